@@ -1,0 +1,3 @@
+"""What the edge agent and the central server must agree on. Standard library only."""
+
+VERSION = "0.1.0"
