@@ -1,0 +1,140 @@
+"""Who may open which page. A route that is not in the table is open to nobody."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, abort, g, redirect, request, url_for
+from flask_login import UserMixin, current_user
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from central_server.blueprints.extensions import db, login_manager
+from central_server.db.models import User
+
+ADMIN = frozenset({"admin"})
+HR = frozenset({"admin", "hr"})
+TEAM = frozenset({"admin", "hr", "supervisor"})
+STAFF = frozenset({"admin", "hr", "viewer"})
+EVERYONE = frozenset({"admin", "hr", "supervisor", "viewer"})
+PUBLIC = frozenset({"anybody"})
+ROLES = ("admin", "hr", "supervisor", "viewer")
+
+# These authenticate their callers themselves: bearer tokens, signatures, or nothing to hide.
+MACHINE_BLUEPRINTS = frozenset({"agent_api", "webhooks", "health"})
+
+ROUTES: Mapping[str, frozenset[str]] = {
+    "static": PUBLIC,
+    "auth.login": PUBLIC,
+    "auth.language": PUBLIC,
+    "auth.logout": EVERYONE,
+    "dashboard.board": EVERYONE,
+    "dashboard.fragment": EVERYONE,
+    "dashboard.events": EVERYONE,
+    "dashboard.events_csv": TEAM,
+    "alerts.index": EVERYONE,
+    "alerts.detail": EVERYONE,
+    "alerts.acknowledge": TEAM,
+    "people.index": TEAM,
+    "people.detail": TEAM,
+    "people.add": HR,
+    "people.edit": HR,
+    "people.consent": HR,
+    "people.withdraw": HR,
+    "people.upload": HR,
+    "people.photos": HR,
+    "people.photo": HR,
+    "people.resign": HR,
+    "attendance.index": EVERYONE,
+    "attendance.csv_file": TEAM,
+    "attendance.pdf_file": TEAM,
+    "attendance.correct": HR,
+    "reports.index": HR,
+    "reports.produce": HR,
+    "reports.download": HR,
+    "reports.add_recipient": HR,
+    "reports.remove_recipient": HR,
+    "cameras.index": STAFF,
+    "cameras.join_code": ADMIN,
+    "settings.mine": EVERYONE,
+    "settings.password": EVERYONE,
+    "settings.users": ADMIN,
+    "settings.add_user": ADMIN,
+    "settings.change_user": ADMIN,
+    "settings.audit": ADMIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn(UserMixin):
+    """The user of this request, as of the start of it."""
+
+    user_id: int
+    username: str
+    name: str
+    role: str
+    employee_id: str | None
+    language: str
+    last_login_at: datetime | None
+    seal: str  # changes with the password, and so ends every other session of this user
+
+    def get_id(self) -> str:
+        return f"{self.user_id}-{self.seal}"
+
+    @property
+    def actor(self) -> str:
+        """The name that stands in the audit log."""
+        return f"user:{self.username}"
+
+    def may(self, endpoint: str) -> bool:
+        """Tell whether a link to endpoint leads anywhere for this user."""
+        return self.role in ROUTES.get(endpoint, frozenset())
+
+
+def signed_in(user: User) -> SignedIn:
+    return SignedIn(
+        user.user_id,
+        user.username,
+        user.name or user.username,
+        user.role,
+        user.employee_id,
+        user.language,
+        user.last_login_at,
+        hashlib.sha256(user.password_hash.encode()).hexdigest()[:16],
+    )
+
+
+@login_manager.user_loader
+def load_user(session_id: str) -> SignedIn | None:
+    """Return the user, or nobody if the account was locked or given another password since."""
+    user_id = session_id.partition("-")[0]
+    if not user_id.isdigit():
+        return None
+    row = db.session.scalar(select(User).where(User.user_id == int(user_id), User.disabled_at.is_(None)))
+    user = signed_in(row) if row else None
+    return user if user and hmac.compare_digest(user.get_id(), session_id) else None
+
+
+def enforce() -> Response | None:
+    """Before each request: let in whoever the table names; send strangers to the login page."""
+    if request.endpoint is None or request.blueprint in MACHINE_BLUEPRINTS:
+        return None  # no such page (404 follows), or a caller that proves itself otherwise
+    allowed = ROUTES.get(request.endpoint, frozenset())
+    if allowed is PUBLIC:
+        return None
+    if not current_user.is_authenticated:
+        if request.headers.get("X-Requested-With") == "hadir":
+            abort(401)
+        return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+    if current_user.role not in allowed:
+        abort(403)
+    g.user = current_user
+    return None
+
+
+def install_access(app: Flask) -> None:
+    login_manager.init_app(app)
+    login_manager.session_protection = "basic"
+    app.before_request(enforce)

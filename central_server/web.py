@@ -1,0 +1,169 @@
+"""The web process: dashboard, agents' HTTP endpoints, callbacks. The root of `hadir server web`."""
+
+import hashlib
+import os
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, render_template, request, session
+from flask_babel import get_locale
+from flask_login import current_user
+from sqlalchemy.engine import make_url
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from central_server.blueprints import (
+    access,
+    alerts,
+    attendance,
+    auth,
+    cameras,
+    dashboard,
+    people,
+    reports,
+    settings,
+)
+from central_server.blueprints.extensions import Hadir, babel, csrf, db, limiter, talisman
+from central_server.blueprints.formats import FILTERS
+from central_server.blueprints.wording import error_words
+from central_server.config import ServerConfig
+from central_server.db.engine import prepare_sqlite
+
+LANGUAGES = {"id": "Bahasa Indonesia", "en": "English"}
+CSP = {
+    "default-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+UPLOAD_LIMIT = 40 * 1024 * 1024  # bytes of one request: several photos from a phone
+
+
+def create_app(config: ServerConfig) -> Flask:
+    """Return the application; everything it needs to know is in config."""
+    app = Flask(__name__)
+    app.config.update(_flask_settings(config))
+    if config.base_url.startswith("https://"):  # gunicorn speaks plain HTTP: there is one proxy in front
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    _open_database(app, config)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    babel.init_app(app, locale_selector=_locale, default_domain="messages")
+    talisman.init_app(
+        app,
+        force_https=False,  # the proxy's task; behind it, and on loopback, we speak plain HTTP
+        content_security_policy=CSP,
+        strict_transport_security=config.cookie_secure,
+        session_cookie_secure=config.cookie_secure,
+        session_cookie_http_only=True,
+        session_cookie_samesite="Lax",
+        referrer_policy="same-origin",
+        frame_options="DENY",
+    )
+    access.install_access(app)
+    _register(app)
+    _dress_templates(app, config)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(500, _error_page)
+    return app
+
+
+def _flask_settings(config: ServerConfig) -> dict[str, Any]:
+    is_sqlite = make_url(config.database_url).get_backend_name() == "sqlite"
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": 16,
+            "max_overflow": 64,  # one connection a thread at worst
+            **(
+                {"connect_args": {"timeout": 15, "check_same_thread": False}}
+                if is_sqlite
+                else {"pool_pre_ping": True}
+            ),
+        },
+        "BABEL_DEFAULT_LOCALE": config.language,
+        "BABEL_TRANSLATION_DIRECTORIES": str(Path(__file__).with_name("translations")),
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "SESSION_REFRESH_EACH_REQUEST": False,  # the board asks every 2 s: that must not keep a login alive
+        "SESSION_COOKIE_NAME": "hadir_session",
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session; a board left open must still work
+        "MAX_CONTENT_LENGTH": UPLOAD_LIMIT,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+    }
+
+
+def _open_database(app: Flask, config: ServerConfig) -> None:
+    if path := make_url(config.database_url).database:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine)
+    app.extensions["hadir"] = Hadir(config, engine)
+
+
+def _register(app: Flask) -> None:
+    for page in (auth, dashboard, people, attendance, alerts, cameras, reports, settings):
+        app.register_blueprint(page.blueprint)
+    for name in sorted(access.MACHINE_BLUEPRINTS):
+        _register_machine(app, name)
+
+
+def _register_machine(app: Flask, name: str) -> None:
+    from importlib import import_module
+
+    try:
+        blueprint = import_module(f"central_server.blueprints.{name}").blueprint
+    except ModuleNotFoundError:
+        app.logger.warning("blueprint %s is not there yet", name)
+        return
+    csrf.exempt(blueprint)
+    app.register_blueprint(blueprint)
+
+
+def _locale() -> str | None:
+    """The user's language, else the one chosen on the login page, else the server's."""
+    if current_user and current_user.is_authenticated:
+        return str(current_user.language)
+    chosen = session.get("language", "")
+    return chosen if chosen in LANGUAGES else None
+
+
+def _dress_templates(app: Flask, config: ServerConfig) -> None:
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(asset=_asset, languages=LANGUAGES)
+
+    @app.context_processor
+    def every_page() -> dict[str, Any]:
+        locale = get_locale()
+        return {
+            "language": locale.language if locale else config.language,
+            "sandbox_url": config.sandbox_url,
+            "is_demo": config.is_demo,
+            "me": g.get("user"),
+        }
+
+
+def _asset(name: str) -> str:
+    """Return the address of a static file, changing with its content, so that it may be cached for ever."""
+    return f"/static/{name}?v={_fingerprint(name, os.environ.get('HADIR_ASSETS', ''))}"
+
+
+@cache
+def _fingerprint(name: str, _salt: str) -> str:
+    return hashlib.sha256((Path(__file__).with_name("static") / name).read_bytes()).hexdigest()[:12]
+
+
+def _error_page(error: Exception) -> Any:
+    code = error.code if isinstance(error, HTTPException) else 500
+    if isinstance(error, HTTPException) and (code is None or code < 400 or error.response is not None):
+        return error
+    if request.headers.get("X-Requested-With") == "hadir" or request.blueprint in access.MACHINE_BLUEPRINTS:
+        return {"error": str(error_words(code or 500)[0])}, code or 500
+    return render_template("error.html", code=code, words=error_words(code or 500)), code or 500
