@@ -1,0 +1,174 @@
+"""The agent's settings: one YAML file, typed, read once; deploy/edge/agent.example.yaml explains each key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.ids import CameraId, is_slug
+from common.logs import redact
+from edge_agent.yaml_settings import Section, open_yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraConfig:
+    """One camera. The URL may hold a password: it is kept out of repr, and `shown_url` is for people."""
+
+    camera_id: CameraId
+    name: str
+    url: str = field(repr=False)  # rtsp://… | a file's path | webcam:0
+    zone: str
+    sample_fps: float = 5.0
+    loop: bool = False  # a file starts again when it ends
+    loop_anchor_s: float | None = None  # epoch seconds since when a looping file counts as playing
+    min_face_px: int = 32
+    open_timeout_s: float = 4.0
+    read_timeout_s: float = 3.0
+
+    @property
+    def shown_url(self) -> str:
+        return redact(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchOverrides:
+    """What to ask for instead of the model's own defaults; None leaves the default."""
+
+    threshold: float | None = None  # cosine similarity
+    margin: float | None = None  # ahead of the second-best person
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotConfig:
+    enabled: bool = True
+    days: int = 30  # a crop that could not be uploaded is deleted after so long
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolConfig:
+    max_mb: int = 500
+    max_days: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    home: Path  # identity, spool, gallery and crops; only the agent's user may read it
+    cameras: tuple[CameraConfig, ...]
+    models: Path | None = None  # an InsightFace pack; None: look for one
+    allow_dlib: bool = True
+    allow_download: bool = True
+    still_every_s: float = 30.0
+    heartbeat_s: float = 15.0
+    log_level: str = "INFO"
+    snapshots: SnapshotConfig = SnapshotConfig()
+    match: MatchOverrides = MatchOverrides()
+    spool: SpoolConfig = SpoolConfig()
+
+
+def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
+    """Return the settings, or raise SettingsError naming every mistake with its line."""
+    top = open_yaml(path, environment)
+    home = top.path("home", default=Path("/var/lib/hadir-agent"))
+    engine = top.section("engine")
+    config = EdgeConfig(
+        home=home or Path(),
+        models=top.path("models"),
+        allow_dlib=engine.flag("allow_dlib", default=True),
+        allow_download=engine.flag("allow_download", default=True),
+        still_every_s=top.number("still_every_s", default=30, low=1, high=300),
+        heartbeat_s=top.number("heartbeat_s", default=15, low=1, high=300),
+        log_level=top.choice("log_level", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+        snapshots=_snapshots(top.section("snapshots")),
+        match=_match(top.section("match")),
+        spool=_spool(top.section("spool")),
+        cameras=tuple(_camera(each) for each in top.sections("cameras", "a camera")),
+    )
+    engine.finish()
+    top.finish()
+    _check_cameras(top, config.cameras)
+    top.file.raise_problems()
+    return config
+
+
+def _snapshots(section: Section) -> SnapshotConfig:
+    snapshots = SnapshotConfig(
+        enabled=section.flag("enabled", default=True), days=section.whole("days", default=30, low=1, high=30)
+    )
+    section.finish()
+    return snapshots
+
+
+def _match(section: Section) -> MatchOverrides:
+    overrides = MatchOverrides(
+        threshold=section.maybe_number("threshold", low=-1, high=1),
+        margin=section.maybe_number("margin", low=0, high=1),
+    )
+    section.finish()
+    return overrides
+
+
+def _spool(section: Section) -> SpoolConfig:
+    spool = SpoolConfig(
+        max_mb=section.whole("max_mb", default=500, low=1, high=100_000),
+        max_days=section.number("max_days", default=30, low=0.01, high=366),
+    )
+    section.finish()
+    return spool
+
+
+def _camera(section: Section) -> CameraConfig:
+    camera_id = section.text("camera_id")
+    if camera_id and not is_slug(camera_id):
+        section.complain("camera_id", f"camera_id {camera_id!r} may hold only a-z, 0-9 and '-', at most 32")
+    camera = CameraConfig(
+        camera_id=CameraId(camera_id),
+        name=section.text("name", default=camera_id),
+        url=_url(section),
+        zone=section.text("zone", default=""),
+        sample_fps=section.number("sample_fps", default=5, low=0.2, high=30),
+        loop=section.flag("loop", default=False),
+        loop_anchor_s=section.maybe_number("loop_anchor_s", low=0, high=1e11),
+        min_face_px=section.whole("min_face_px", default=32, low=16, high=1000),
+        open_timeout_s=section.number("open_timeout_s", default=4, low=0.5, high=60),
+        read_timeout_s=section.number("read_timeout_s", default=3, low=0.5, high=60),
+    )
+    section.finish()
+    return camera
+
+
+def _url(section: Section) -> str:
+    kept_in = section.path("url_file")
+    url = section.text("url", default="")
+    if kept_in and url:
+        section.complain("url_file", "give url or url_file, not both")
+    if kept_in:
+        return _url_in(section, kept_in)
+    if not url:
+        section.complain("url", "a camera needs url (rtsp://…, a file, webcam:0) or url_file")
+    return _located(section, url)
+
+
+def _url_in(section: Section, path: Path) -> str:
+    try:
+        url = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        section.complain("url_file", f"url_file {path} cannot be read ({reason})")
+        return ""
+    if not url:
+        section.complain("url_file", f"url_file {path} is empty")
+    return url
+
+
+def _located(section: Section, url: str) -> str:
+    """Return url; a relative file is meant from the folder of the settings."""
+    if not url or "://" in url or url.startswith("webcam:"):
+        return url
+    return str((section.file.path.parent / Path(url).expanduser()).resolve())
+
+
+def _check_cameras(top: Section, cameras: tuple[CameraConfig, ...]) -> None:
+    if not cameras and not (top.has("cameras") and top.file.problems):
+        top.complain("cameras", "cameras needs at least one entry")
+    names = [camera.camera_id for camera in cameras]
+    for twice in sorted({name for name in names if name and names.count(name) > 1}):
+        top.complain("cameras", f"camera_id {twice} is used by two cameras")
