@@ -1,0 +1,141 @@
+"""Record what agents and cameras say about themselves: births, deaths, heartbeats, camera states."""
+
+from datetime import UTC, datetime, timedelta
+
+from central_server.db.models import Agent, BadMessage, Camera, Zone
+from central_server.db.unit_of_work import UnitOfWork
+from common.events import AgentState, Birth, CameraHealth, CameraInfo, CameraState, CameraStatus, Heartbeat
+from common.events import LinkState
+from common.ids import is_slug, slug_from
+
+MOST_PARKED_BYTES = 8192
+_STATES_WITH_COVERAGE = {CameraState.ONLINE.value}
+
+
+def record_state(agent_id: str, state: AgentState, work: UnitOfWork, now: datetime) -> None:
+    """Record that a connection began or ended; a will of an earlier connection changes nothing."""
+    agent = work.session.get(Agent, agent_id)
+    if agent is None or (state.state is not LinkState.ONLINE and agent.sid not in ("", state.sid)):
+        return
+    if agent.state != state.state.value:
+        agent.state_at = now
+    agent.state, agent.sid = state.state.value, state.sid
+
+
+def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -> None:
+    """Record what an agent is, and the cameras it looks after; one that it no longer has is disabled."""
+    agent = work.session.get(Agent, agent_id)
+    if agent is None:
+        return
+    agent.engine, agent.model_id, agent.version = birth.engine, birth.model_id, birth.version
+    agent.gallery_gen, agent.spool_depth = birth.gallery_gen, birth.spool_depth
+    known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
+    for info in birth.cameras:
+        _know_camera(agent, info, known.pop(info.camera_id, None), work)
+    for camera in known.values():
+        _set_state(camera, CameraState.DISABLED.value, "", now)
+
+
+def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now: datetime) -> None:
+    """Record an agent's clock, its watermark and how its cameras are."""
+    agent = work.session.get(Agent, agent_id)
+    if agent is None or agent.sid not in ("", heartbeat.sid):
+        return
+    agent.heartbeat_at, agent.heartbeat_interval_s = now, heartbeat.interval_s
+    agent.skew_ms = heartbeat.ts - _ms(now)
+    reported_to = min(instant(heartbeat.reported_to), now)
+    agent.reported_to = max(reported_to, agent.reported_to or reported_to)
+    agent.clock, agent.gallery_gen = heartbeat.clock.value, heartbeat.gallery_gen
+    agent.spool_depth = heartbeat.spool_depth
+    agent.spool_oldest_at = instant(heartbeat.spool_oldest_ts) if heartbeat.spool_oldest_ts else None
+    agent.health = {
+        "temperature_c": heartbeat.temperature_c,
+        "disk_free_mb": heartbeat.disk_free_mb,
+        "cpu_percent": heartbeat.cpu_percent,
+    } | dict(heartbeat.extra)
+    cameras = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
+    for health in heartbeat.cameras:
+        if camera := cameras.get(health.camera_id):
+            _record_camera_health(camera, health, now)
+
+
+def record_camera(agent_id: str, status: CameraStatus, work: UnitOfWork, now: datetime) -> None:
+    """Record the change of one camera's state, which comes as soon as it happens."""
+    camera = work.session.get(Camera, status.camera_id)
+    if camera is None or camera.agent_id != agent_id:
+        return
+    _set_state(camera, status.state.value, status.reason.value, now)
+    camera.detail = status.detail[:400]
+    if camera.state in _STATES_WITH_COVERAGE:
+        camera.covered_since = min(instant(status.since), now)
+
+
+def park_message(topic: str, payload: bytes, reason: str, work: UnitOfWork, now: datetime) -> None:
+    """Keep a message that cannot be read, with the reason, so that somebody can look at it."""
+    parts = topic.split("/")
+    agent_id = parts[3] if len(parts) > 3 and is_slug(parts[3]) else None
+    work.session.add(
+        BadMessage(
+            received_at=now,
+            topic=topic[:200],
+            agent_id=agent_id,
+            reason=reason[:400],
+            payload=bytes(payload[:MOST_PARKED_BYTES]),
+        )
+    )
+
+
+def instant(ms: int) -> datetime:
+    """Return the instant of milliseconds since the epoch."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _cameras_of(work: UnitOfWork, agent_id: str) -> list[Camera]:
+    return work.session.query(Camera).filter(Camera.agent_id == agent_id).all()
+
+
+def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork) -> None:
+    if known is None:
+        if work.session.get(Camera, info.camera_id) is not None:
+            return  # another agent's: the first to name it keeps it
+        known = Camera(camera_id=info.camera_id, agent_id=agent.agent_id, site_id=agent.site_id, name="")
+        work.session.add(known)
+    known.name = info.name or known.name or info.camera_id
+    if info.zone:
+        known.zone_id = _zone_named(info.zone, agent.site_id, work)
+
+
+def _zone_named(name: str, site_id: str, work: UnitOfWork) -> str | None:
+    """Return the zone of that id or name in the site; made when there is none."""
+    zones = work.session.query(Zone).filter(Zone.site_id == site_id).all()
+    for zone in zones:
+        if name in (zone.zone_id, zone.name):
+            return zone.zone_id
+    zone_id = slug_from(name)
+    if work.session.get(Zone, zone_id) is not None:  # another site's
+        zone_id = slug_from(f"{site_id}-{name}")
+    if work.session.get(Zone, zone_id) is None:
+        work.session.add(Zone(zone_id=zone_id, site_id=site_id, name=name))
+        work.session.flush()
+    return zone_id
+
+
+def _record_camera_health(camera: Camera, health: CameraHealth, now: datetime) -> None:
+    _set_state(camera, health.state.value, health.reason.value, now)
+    camera.fps = health.fps
+    if health.last_frame_age_ms is not None:
+        camera.last_frame_at = now - timedelta(milliseconds=health.last_frame_age_ms)
+    if camera.state in _STATES_WITH_COVERAGE:
+        camera.covered_since = min(instant(health.since), now)
+
+
+def _set_state(camera: Camera, state: str, reason: str, now: datetime) -> None:
+    if camera.state != state:
+        camera.state_at = now
+    camera.state, camera.reason = state, reason
+    if state not in _STATES_WITH_COVERAGE:
+        camera.covered_since = None
