@@ -438,7 +438,19 @@ class DeliveryAttempt(Base):
     )  # accepted | retry | failed | ambiguous | sent | delivered | read
     error_code: Mapped[str] = mapped_column(String(24), default="")
     provider_words: Mapped[str] = mapped_column(String(400), default="")
+    provider_message_id: Mapped[str | None] = mapped_column(String(200))  # which sending this is about
     duration_ms: Mapped[int | None]
+
+
+class ChannelHold(Base):
+    """A channel that is not used for a while, because the provider refused us rather than one message."""
+
+    __tablename__ = "ChannelHold"
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)  # whatsapp | email
+    since: Mapped[datetime]  # when the trouble began
+    until: Mapped[datetime]  # when one message may try again
+    error_code: Mapped[str] = mapped_column(String(24), default="")
+    words: Mapped[str] = mapped_column(String(400), default="")
 
 
 class Conversation(Base):

@@ -1,4 +1,4 @@
-"""How Alembic runs here: always on a connection that central_server.db.migrate opened, never from an ini file."""
+"""How Alembic runs here: on a connection that central_server.db.migrate opened, never from an ini file."""
 
 from typing import Any, Literal
 

@@ -46,6 +46,14 @@ def upgrade() -> None:
     with op.batch_alter_table('BadMessage', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_BadMessage_received_at'), ['received_at'], unique=False)
 
+    op.create_table('ChannelHold',
+    sa.Column('channel', sa.String(length=16), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('until', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('error_code', sa.String(length=24), nullable=False),
+    sa.Column('words', sa.String(length=400), nullable=False),
+    sa.PrimaryKeyConstraint('channel', name=op.f('pk_ChannelHold'))
+    )
     op.create_table('Conversation',
     sa.Column('phone', sa.String(length=32), nullable=False),
     sa.Column('last_inbound_at', sa.DateTime(timezone=True), nullable=False),
@@ -568,6 +576,7 @@ def upgrade() -> None:
     sa.Column('outcome', sa.String(length=16), nullable=False),
     sa.Column('error_code', sa.String(length=24), nullable=False),
     sa.Column('provider_words', sa.String(length=400), nullable=False),
+    sa.Column('provider_message_id', sa.String(length=200), nullable=True),
     sa.Column('duration_ms', sa.Integer(), nullable=True),
     sa.ForeignKeyConstraint(['notification_id'], ['Notification.notification_id'], name=op.f('fk_DeliveryAttempt_notification_id_Notification')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_DeliveryAttempt'))
@@ -687,6 +696,7 @@ def downgrade() -> None:
 
     op.drop_table('Event')
     op.drop_table('Conversation')
+    op.drop_table('ChannelHold')
     with op.batch_alter_table('BadMessage', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_BadMessage_received_at'))
 
