@@ -90,11 +90,17 @@ class RecognitionEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Consecutive events of one epoch, in order."""
+    """Events of one epoch, in order: all that the agent holds between `prev` and the last of them.
+
+    Numbers missing between `prev`, the events, and the last event were given up by the agent when its spool
+    was full (a `gap` event tells), and will never come: when everything up to `prev` is recorded, everything
+    up to the last event is.
+    """
 
     epoch: str  # random, made with the spool: a new spool never repeats a number
     first: int  # the lowest sequence number that the agent still holds
     events: tuple[RecognitionEvent, ...]
+    prev: int | None = None  # the last number held before the first event; None: no number is missing
 
 
 @dataclass(frozen=True, slots=True)
