@@ -2,7 +2,9 @@
 
 import smtplib
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -41,8 +43,12 @@ class SMTPSender:
             return Failed(ErrorClass.CHANNEL, "certificate", error.verify_message[:400])
         except (smtplib.SMTPException, OSError) as error:
             return Retry("network", f"{type(error).__name__}: {error}"[:400])
-        with server:
+        try:
             return self._hand_over(server, letter, parseaddr(message.recipient)[1])
+        finally:  # how the parting goes says nothing about the letter
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            server.close()
 
     def _connect(self) -> smtplib.SMTP:
         config = self.config
@@ -98,6 +104,7 @@ def letter_of(message: Message, sender: str) -> EmailMessage:
     letter["To"] = _address(message.recipient)
     letter["Subject"] = flat(message.payload["subject"])
     letter["Message-ID"] = f"<{message.notification_id}@{_address(sender).domain}>"
+    letter["Date"] = datetime.now(UTC)
     letter["Auto-Submitted"] = "auto-generated"  # no out-of-office replies, please
     letter.set_content(message.payload["text"])
     for attachment in message.payload.get("attachments", []):
