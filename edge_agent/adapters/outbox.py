@@ -176,23 +176,17 @@ class Outbox:
     def batch(self, after: int, *, most: int = wire.MAX_BATCH_EVENTS) -> Envelope | None:
         """Return the next events with numbers above `after`, as many as one message takes; None: no more."""
         with self._lock, _translated(self.path):
-            first = self._scalar("SELECT min(seq) FROM event")
             rows = self._db.execute(
                 "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
             ).fetchall()
+            if not rows:
+                return None
+            events = _fitting(self._read(seq, body) for seq, body in rows)
+            self._offered = max(self._offered, events[-1].seq)
+            first = self._scalar("SELECT min(seq) FROM event")
             before = self._scalar("SELECT max(seq) FROM event WHERE seq <= ?", (after,))
-        if not rows:
-            return None
-        events, room = [], wire.MAX_MESSAGE_BYTES - ENVELOPE_OVERHEAD
-        for seq, body in rows:
-            event = self._read(seq, body)
-            room -= len(wire.encode(event)) + 1
-            if events and room < 0:
-                break
-            events.append(event)
-        self._offered = max(self._offered, events[-1].seq)
-        prev = first - 1 if before is None else before
-        return Envelope(epoch=self.epoch, first=first, prev=prev, events=tuple(events))
+            prev = first - 1 if before is None else before
+            return Envelope(epoch=self.epoch, first=first, prev=prev, events=tuple(events))
 
     def _read(self, seq: int, body: str) -> RecognitionEvent:
         fields = json.loads(body) | {"seq": seq, "event_id": self._event_id(seq)}
@@ -286,6 +280,17 @@ def reported_to(now: int, spool: SpoolState, in_hand: Iterable[int]) -> int:
     """
     pending = [*in_hand, *([] if spool.oldest_ts is None else [spool.oldest_ts])]
     return min([now, *(ts - 1 for ts in pending)])
+
+
+def _fitting(events: Iterable[RecognitionEvent]) -> list[RecognitionEvent]:
+    """Return as many of events, one at least, as fit into one message."""
+    chosen, room = [], wire.MAX_MESSAGE_BYTES - ENVELOPE_OVERHEAD
+    for event in events:
+        room -= len(wire.encode(event)) + 1
+        if chosen and room < 0:
+            break
+        chosen.append(event)
+    return chosen
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,339 @@
+"""The agent's end of the MQTT wire: one thread that connects, sends, listens, and never gives up.
+
+paho's own network thread is not used: it dies of an exception in a callback and still says "connected", and
+it sends what was published while offline in one burst. Here one thread runs everything, a new client is made
+for each connection, nothing is published while there is none, and what is unsent waits in the outbox.
+"""
+
+import logging
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import random
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from common import topics, wire
+from common.backoff import delay_s
+from common.events import (
+    Ack,
+    AgentState,
+    Birth,
+    CameraStatus,
+    Command,
+    CommandResult,
+    Envelope,
+    Heartbeat,
+    LinkState,
+    Manifest,
+    ServerState,
+)
+from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.drain import Drain
+
+log = logging.getLogger("hadir.link")
+
+KEEPALIVE_S = 15
+ANSWER_PATIENCE_S = 10.0  # for the broker's answer to CONNECT
+LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
+WILL_DELAY_S = 10
+TURN_S = 0.05
+MOST_IN_PAHO = 64
+
+
+class LinkError(Exception):
+    """The connection could not be made, or is gone; says why."""
+
+
+class LinkPhase(StrEnum):
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVoice:
+    """What the link asks of the agent, on the link's thread: none of these may block for long."""
+
+    birth: Callable[[str], Birth]  # given the session id
+    heartbeat: Callable[[str], Heartbeat]
+    cameras: Callable[[], Sequence[CameraStatus]]
+    on_manifest: Callable[[Manifest], None]
+    on_command: Callable[[Command], None]
+    post_events: Callable[[Envelope], Ack] | None = None  # the way round a blocked broker
+
+
+class MQTTLink:
+    """Start it once. `phase` says what it is doing; `is_alive()` must stay true until stop()."""
+
+    def __init__(
+        self, identity: Identity, outbox: Outbox, voice: AgentVoice, *, heartbeat_s: float = 15.0,
+        most_wait_s: float = 30.0, fall_back_after_s: float = 60.0,
+    ) -> None:  # fmt: skip
+        self.identity, self.outbox, self.voice = identity, outbox, voice
+        self.heartbeat_s, self.most_wait_s, self.fall_back_after_s = (
+            heartbeat_s,
+            most_wait_s,
+            fall_back_after_s,
+        )
+        self.phase = LinkPhase.WAITING
+        self._topics = topics.AgentTopics(identity.agent_id)
+        self._protocol = identity.broker.protocol
+        self._results: deque[CommandResult] = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+        self._last_words = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def send_result(self, result: CommandResult) -> None:
+        """Queue a command's result; from any thread."""
+        self._results.append(result)
+
+    def stop(self) -> None:
+        """Send what is left, say goodbye, and end; within a few seconds."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(LAST_WORDS_S + ANSWER_PATIENCE_S)
+
+    # -- the thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures, offline_since = 0, time.monotonic()
+        while not self._stopping.is_set():
+            session = _Session(self)
+            try:
+                session.run()
+            except (LinkError, OSError, OutboxError) as error:
+                self._complain(str(error) or type(error).__name__)
+            except Exception:
+                log.exception("the link failed unexpectedly; it begins again")
+            finally:
+                session.close()
+            if session.was_online:
+                failures, offline_since = 0, time.monotonic()
+                self._last_words = ""
+            elif session.protocol_refused:
+                self._protocol = "311" if self._protocol == "5" else "5"
+            failures += 1
+            self.phase = LinkPhase.WAITING
+            self._wait(delay_s(failures, chance=random(), most_s=self.most_wait_s), offline_since)
+        self.phase = LinkPhase.STOPPED
+
+    def _complain(self, words: str) -> None:
+        """Say it once aloud; the same again, only to those who listen closely."""
+        level = logging.DEBUG if words == self._last_words else logging.WARNING
+        self._last_words = words
+        log.log(level, "%s; events wait in the spool", words)
+
+    def _wait(self, wait_s: float, offline_since: float) -> None:
+        until = time.monotonic() + wait_s
+        if self.voice.post_events and time.monotonic() - offline_since > self.fall_back_after_s:
+            self._go_round(self.voice.post_events)
+        self._stopping.wait(max(0.0, until - time.monotonic()))
+
+    def _go_round(self, post: Callable[[Envelope], Ack]) -> None:
+        """Send what waits by HTTP, one envelope after the other; stop at the first that fails."""
+        drain = Drain(self.outbox)
+        try:
+            while not self._stopping.is_set() and (envelope := drain.next(time.monotonic())):
+                before = self.outbox.state().depth
+                drain.acknowledge(post(envelope), time.monotonic())
+                if self.outbox.state().depth >= before:
+                    return
+                log.info("the broker is unreachable: sent %d events by HTTP", len(envelope.events))
+        except Exception as error:
+            log.debug("sending by HTTP failed too: %s", error)
+
+
+class _Session:
+    """One connection, from CONNECT to the end. Everything happens on the link's thread."""
+
+    def __init__(self, link: MQTTLink) -> None:
+        self.link, self.topics = link, link._topics
+        self.sid = secrets.token_hex(8)
+        self.drain = Drain(link.outbox)
+        self.inbox: deque[mqtt.MQTTMessage] = deque()
+        self.answer: Any = None  # the reason code of CONNACK
+        self.was_online = self.protocol_refused = False
+        self.server_online, self.server_instance = True, ""
+        self.heartbeat_due = self.cameras_due = 0.0
+        self.told: dict[str, tuple[Any, ...]] = {}
+        self.refused_before = False
+        self.client = self._new_client()
+
+    def _new_client(self) -> mqtt.Client:
+        broker, v5 = self.link.identity.broker, self.link._protocol == "5"
+        client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=self.link.identity.agent_id,
+            protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
+            clean_session=None if v5 else True,
+            reconnect_on_failure=False,
+        )
+        client.username_pw_set(broker.username, broker.password)
+        if broker.ca_pem:
+            client.tls_set_context(ssl.create_default_context(cadata=broker.ca_pem))
+        client.connect_timeout = 5.0
+        client.max_inflight_messages_set(MOST_IN_PAHO)
+        will = AgentState(state=LinkState.OFFLINE, sid=self.sid, ts=_now_ms())
+        delay = None
+        if v5:
+            delay = Properties(PacketTypes.WILLMESSAGE)
+            delay.WillDelayInterval = WILL_DELAY_S
+        client.will_set(self.topics.state, wire.encode(will), qos=1, retain=True, properties=delay)
+        client.on_connect = lambda _c, _u, _f, code, _p: setattr(self, "answer", code)
+        client.on_message = lambda _c, _u, message: self.inbox.append(message)
+        client.on_publish = lambda _c, _u, _mid, code, _p: self._published(code)
+        return client
+
+    def run(self) -> None:
+        """Stay connected until stop() or a LinkError."""
+        link = self.link
+        link.phase = LinkPhase.CONNECTING
+        self._connect()
+        self.was_online, link.phase = True, LinkPhase.ONLINE
+        log.info("connected to the broker at %s:%d", link.identity.broker.host, link.identity.broker.port)
+        self._introduce()
+        while not link._stopping.is_set():
+            self._turn()
+        until = time.monotonic() + LAST_WORDS_S
+        while link.outbox.state().depth and self.server_online and time.monotonic() < until:
+            self._turn()
+        self._publish(self.topics.state, self._state(LinkState.STOPPED), retain=True)
+        self._flush(until=time.monotonic() + LAST_WORDS_S)
+        self.client.disconnect()
+
+    def close(self) -> None:
+        """Drop the socket without a word, if it is still there: the broker then publishes the will."""
+        if (sock := self.client.socket()) is not None:
+            sock.close()
+
+    def _connect(self) -> None:
+        broker = self.link.identity.broker
+        where = f"the broker at {broker.host}:{broker.port}"
+        try:
+            options = {"clean_start": True} if self.link._protocol == "5" else {}
+            self.client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S, **options)
+        except (OSError, ValueError) as error:
+            raise LinkError(f"{where} is not reachable ({error})") from error
+        until = time.monotonic() + ANSWER_PATIENCE_S
+        while self.answer is None:
+            if self.client.loop(TURN_S) != mqtt.MQTT_ERR_SUCCESS or time.monotonic() > until:
+                self.protocol_refused = self.answer is None
+                break
+            if self.link._stopping.is_set():
+                raise LinkError("stopped while connecting")
+        if self.answer is None:
+            raise LinkError(f"{where} does not answer to MQTT {self.link._protocol}")
+        if self.answer.is_failure:
+            self.protocol_refused = "protocol" in str(self.answer).lower()
+            raise LinkError(f"{where} refused {broker.username!r}: {self.answer}")
+        self.client.subscribe([(self.topics.everything_down, 1), (topics.SERVER_STATE, 1)])
+
+    def _introduce(self) -> None:
+        """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
+        self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
+        self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
+        self.told.clear()
+        self.heartbeat_due = self.cameras_due = 0.0
+        self.drain.rewind()
+
+    def _turn(self) -> None:
+        code = self.client.loop(TURN_S)
+        if code != mqtt.MQTT_ERR_SUCCESS:
+            raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
+        while self.inbox:
+            self._hear(self.inbox.popleft())
+        now = time.monotonic()
+        if now >= self.cameras_due:
+            self.cameras_due = now + min(1.0, self.link.heartbeat_s)
+            self._tell_cameras()
+        if now >= self.heartbeat_due:
+            self.heartbeat_due = now + self.link.heartbeat_s * (0.95 + 0.1 * random())
+            self._publish(self.topics.heartbeat, self.link.voice.heartbeat(self.sid), qos=0)
+        while self.link._results:
+            result = self.link._results.popleft()
+            self._publish(self.topics.result(result.command_id), result)
+        while self.server_online and (envelope := self.drain.next(now)):
+            self._publish(self.topics.events, envelope)
+
+    def _tell_cameras(self) -> None:
+        for status in self.link.voice.cameras():
+            shown = (status.state, status.reason)
+            if self.told.get(status.camera_id) != shown:
+                self.told[status.camera_id] = shown
+                self._publish(self.topics.camera(status.camera_id), status, retain=True)
+
+    def _hear(self, message: mqtt.MQTTMessage) -> None:
+        try:
+            if message.topic == topics.SERVER_STATE:
+                self._hear_server(wire.decode(ServerState, message.payload), retained=message.retain)
+            elif message.topic == self.topics.ack:
+                self.drain.acknowledge(wire.decode(Ack, message.payload), time.monotonic())
+            elif message.topic == self.topics.manifest and message.payload:
+                self.link.voice.on_manifest(wire.decode(Manifest, message.payload))
+            elif (address := topics.parse(message.topic)) and address.leaf == "cmd":
+                self.link.voice.on_command(wire.decode(Command, message.payload))
+        except wire.MalformedMessage as error:
+            log.warning("a message on %s cannot be read: %s", message.topic, error)
+
+    def _hear_server(self, server: ServerState, *, retained: bool) -> None:
+        came_back = server.online and (not self.server_online or server.instance != self.server_instance)
+        first = not self.server_instance
+        if server.online != self.server_online:
+            log.info("the server is %s", "back" if server.online else "away; events wait in the spool")
+        self.server_online = server.online
+        self.server_instance = server.instance or self.server_instance
+        if came_back and not (first and retained):
+            self._introduce()
+
+    def _state(self, state: LinkState) -> AgentState:
+        return AgentState(state=state, sid=self.sid, ts=_now_ms())
+
+    def _publish(self, topic: str, value: Any, *, qos: int = 1, retain: bool = False) -> None:
+        info = self.client.publish(topic, wire.encode(value), qos=qos, retain=retain)
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            raise LinkError(f"publishing failed ({mqtt.error_string(info.rc).rstrip('.')})")
+
+    def _published(self, code: Any) -> None:
+        """A PUBACK is no delivery, but a refusal tells of a fault in the broker's access rules."""
+        if code.is_failure and not self.refused_before:
+            self.refused_before = True
+            log.error("the broker refuses what this agent publishes: %s", code)
+
+    def _flush(self, until: float) -> None:
+        while self.client.want_write() or self.client._out_messages:
+            if time.monotonic() > until or self.client.loop(TURN_S) != mqtt.MQTT_ERR_SUCCESS:
+                return
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def reach(host: str, port: int, timeout_s: float = 5.0) -> None:
+    """Open and close a TCP connection. Raises LinkError in a technician's words."""
+    try:
+        socket.create_connection((host, port), timeout_s).close()
+    except socket.gaierror as error:
+        raise LinkError(f"the name {host} is not known to DNS") from error
+    except TimeoutError as error:
+        raise LinkError(f"{host} does not answer on port {port} (switched off, or a firewall)") from error
+    except OSError as error:
+        raise LinkError(f"{host} refuses connections on port {port} ({error.strerror or error})") from error
