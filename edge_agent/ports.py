@@ -1,0 +1,35 @@
+"""What the pipeline asks of a recognition engine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from edge_agent.core.geometry import Detection
+from edge_agent.core.identification import MatchPolicy
+
+
+class FaceAnalyser(Protocol):
+    """Finds faces and turns them into embeddings. Detection and embedding are apart: few faces need both."""
+
+    @property
+    def engine(self) -> str:
+        """`insightface` or `dlib`."""
+
+    @property
+    def model_id(self) -> str:
+        """The pack's name, ':' and the first 12 hex digits of the recognition file's SHA-256."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of an embedding."""
+
+    @property
+    def policy(self) -> MatchPolicy:
+        """What this model's similarities mean, unless the configuration says otherwise."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Return the faces in an H × W × 3 BGR uint8 image, doubtful ones too, best first."""
+
+    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+        """Return n × dimension float32 unit rows, one for each detection made in this image."""
