@@ -1,4 +1,4 @@
-"""Which events go out next: in order, not too far ahead of the acks, and again from the first without them."""
+"""Which events go out next: in order, not too far ahead of the acks, from the first again without them."""
 
 from collections import deque
 from dataclasses import dataclass, field

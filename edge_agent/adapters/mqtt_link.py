@@ -221,6 +221,7 @@ class _Session:
 
     def close(self) -> None:
         """Drop the socket without a word, if it is still there: the broker then publishes the will."""
+        self.client.on_connect = self.client.on_message = self.client.on_publish = None  # no cycle is left
         if (sock := self.client.socket()) is not None:
             sock.close()
 

@@ -1,0 +1,70 @@
+"""What the machine says about itself: is its clock right, is it hot, is its disk full, which one is it."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from common.events import Clock
+
+EARLIEST_SANE_S = 1_735_689_600  # 2025-01-01: a clock before that has lost its battery
+_TIME_ERROR = 5  # adjtimex: the clock is not synchronised
+_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+
+
+def clock_now() -> Clock:
+    """Tell how far the wall clock can be trusted."""
+    if time.time() < EARLIEST_SANE_S:
+        return Clock.BAD
+    return Clock.NTP if _TIMESYNCD.exists() or _kernel_says_synchronised() else Clock.RTC
+
+
+def _kernel_says_synchronised() -> bool:
+    if sys.platform != "linux":
+        return False
+    request = ctypes.create_string_buffer(512)  # struct timex, all zero: ask, change nothing
+    try:
+        return ctypes.CDLL(None).adjtimex(request) not in (-1, _TIME_ERROR)
+    except (OSError, AttributeError):
+        return False
+
+
+def temperature_c() -> float | None:
+    """Return the hottest sensor's temperature, if there is one."""
+    degrees = []
+    for path in Path("/sys/class/thermal").glob("thermal_zone*/temp"):
+        try:
+            degrees.append(int(path.read_text()) / 1000)
+        except (OSError, ValueError):
+            continue
+    return max(degrees, default=None)
+
+
+def disk_free_mb(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free // 1_000_000
+    except OSError:
+        return None
+
+
+def load_percent() -> float | None:
+    """Return the load of the last minute as a percentage of the processors."""
+    try:
+        return round(100 * os.getloadavg()[0] / (os.cpu_count() or 1), 1)
+    except OSError:
+        return None
+
+
+def hardware_id() -> str:
+    """Return what tells this machine from others, also from copies of its disk; 32 hex digits."""
+    try:
+        machine = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        machine = ""
+    seed = f"{machine}|{uuid.getnode():012x}|{platform.machine()}"
+    return hashlib.sha256(seed.encode()).hexdigest()[:32]
