@@ -4,8 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
-from common.events import AgentState, Birth, CameraHealth, CameraInfo, CameraState, CameraStatus, Heartbeat
-from common.events import LinkState
+from common.events import (
+    AgentState,
+    Birth,
+    CameraHealth,
+    CameraInfo,
+    CameraState,
+    CameraStatus,
+    Heartbeat,
+    LinkState,
+)
 from common.ids import is_slug, slug_from
 
 MOST_PARKED_BYTES = 8192

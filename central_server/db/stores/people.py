@@ -1,0 +1,71 @@
+"""Employees, the hierarchy and HR's recipients, as facts for the rules."""
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, exists, select
+from sqlalchemy.orm import Session
+
+from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient
+from central_server.domain.people import Link, Person, Recipient
+
+_IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
+_HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
+_FACTS = select(
+    Employee.employee_id,
+    Employee.site_id,
+    Employee.name,
+    Employee.department,
+    Employee.phone,
+    Employee.email,
+    Employee.status,
+    Employee.started_on,
+    Employee.resigned_on,
+    _HAS_CONSENT.label("has_consent"),
+    _IS_ENROLLED.label("is_enrolled"),
+    Employee.is_watched,
+)
+
+
+def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
+    """Return the people of those codes; a code that nobody has is left out."""
+    return _people(session, Employee.employee_id.in_(employee_ids)) if employee_ids else {}
+
+
+def of_site(session: Session, site_id: str) -> dict[str, Person]:
+    """Return the people who belong to a site, whatever their status."""
+    return _people(session, Employee.site_id == site_id)
+
+
+def links(session: Session) -> list[Link]:
+    """Return the whole hierarchy."""
+    return [
+        Link(
+            employee_id=row.employee_id,
+            supervisor_id=row.supervisor_id,
+            level=row.level,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+        )
+        for row in session.scalars(select(OrgHierarchy))
+    ]
+
+
+def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
+    """Return the site's recipients of those roles, in the order in which they were entered."""
+    wanted = select(ReportRecipient).where(ReportRecipient.site_id == site_id)
+    if roles:
+        wanted = wanted.where(ReportRecipient.role.in_(roles))
+    return [
+        Recipient(name=row.name, phone=row.phone, email=row.email, language=row.language)
+        for row in session.scalars(wanted.order_by(ReportRecipient.id))
+    ]
+
+
+def _people(session: Session, condition: object) -> dict[str, Person]:
+    rows = session.execute(_FACTS.where(condition)).mappings()  # type: ignore[arg-type]
+    facts = (dict(row) for row in rows)
+    people = (
+        Person(**row | {"has_consent": bool(row["has_consent"]), "is_enrolled": bool(row["is_enrolled"])})
+        for row in facts
+    )
+    return {person.employee_id: person for person in people}

@@ -1,0 +1,101 @@
+"""Who is followed by the cameras, and who is told about whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An employee, as far as presence, attendance and messages need to know."""
+
+    employee_id: str
+    site_id: str
+    name: str
+    department: str = ""
+    phone: str = ""  # digits with country code
+    email: str = ""
+    status: str = "active"  # active | suspended | resigned
+    started_on: date | None = None
+    resigned_on: date | None = None  # the last day of employment
+    has_consent: bool = True
+    is_enrolled: bool = True  # at least one face template
+    is_watched: bool = True  # False: known, never alerted about
+
+    @property
+    def is_reachable(self) -> bool:
+        return bool(self.phone or self.email)
+
+    def is_employed_on(self, day: date) -> bool:
+        return (
+            self.status == "active"
+            and (self.started_on is None or self.started_on <= day)
+            and (self.resigned_on is None or day <= self.resigned_on)
+        )
+
+    def is_followed_on(self, day: date) -> bool:
+        """Tell whether presence and attendance are kept: employed, with consent, and enrolled."""
+        return self.is_employed_on(day) and self.has_consent and self.is_enrolled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One line of the OrgHierarchy: level 1 is the supervisor, 2 the manager, and so on."""
+
+    employee_id: str
+    supervisor_id: str
+    level: int = 1
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def is_valid_on(self, day: date) -> bool:
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody who can be told; at least one of phone and email is given."""
+
+    name: str
+    phone: str = ""
+    email: str = ""
+    employee_id: str | None = None  # None: not an employee, e.g. HR's own number
+    language: str = "id"
+
+
+def supervisor_for(
+    employee_id: str,
+    links: Iterable[Link],
+    people: Mapping[str, Person],
+    *,
+    on: date,
+    hr: Iterable[Recipient],
+) -> Recipient | None:
+    """Return who is told about employee_id on a day: the nearest reachable superior, else HR.
+
+    Superiors are asked level by level, then their own superiors. Left out: who has resigned or cannot be
+    reached, and the employee. None only when there is not even an HR recipient.
+    """
+    for superior_id in _superiors(employee_id, links, on):
+        person = people.get(superior_id)
+        if person and person.is_employed_on(on) and person.is_reachable:
+            return Recipient(
+                name=person.name, phone=person.phone, email=person.email, employee_id=person.employee_id
+            )
+    return next((each for each in hr if each.phone or each.email), None)
+
+
+def _superiors(employee_id: str, links: Iterable[Link], on: date) -> list[str]:
+    """Return every superior once, nearest first; a cycle ends, and never names the employee."""
+    above: dict[str, list[Link]] = {}
+    for link in links:
+        if link.is_valid_on(on):
+            above.setdefault(link.employee_id, []).append(link)
+    order = [employee_id]
+    for below in order:  # grows while we read it: breadth first
+        for link in sorted(above.get(below, []), key=lambda each: (each.level, each.supervisor_id)):
+            if link.supervisor_id not in order:
+                order.append(link.supervisor_id)
+    return order[1:]

@@ -1,0 +1,132 @@
+"""What the daily report says: one row a person, and the totals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+
+from central_server.domain.attendance import Attendance, Status
+from central_server.domain.people import Person
+
+NOT_STARTED = "not_started"  # the shift begins later: neither present nor absent
+_ORDER = (
+    Status.ABSENT,
+    Status.LATE,
+    Status.INCOMPLETE,
+    Status.PRESENT,
+    NOT_STARTED,
+    Status.LEAVE,
+    Status.HOLIDAY,
+    Status.OFF,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    employee_id: str
+    name: str
+    department: str
+    status: str  # a Status, or not_started
+    first_in_ts: datetime | None
+    last_out_ts: datetime | None
+    work_seconds: int | None
+    late_min: int
+    early_leave_min: int
+    is_provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """Somebody who is employed but not followed, and why."""
+
+    employee_id: str
+    name: str
+    reason: str  # not_enrolled | no_consent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    present: int  # on time
+    late: int
+    absent: int
+    incomplete: int
+    leave: int
+    not_started: int
+    excluded: int
+    work_seconds: int
+
+    @property
+    def expected(self) -> int:
+        """Everybody whose shift has begun and who is not on leave."""
+        return self.present + self.late + self.absent + self.incomplete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyReport:
+    site_id: str
+    site_name: str
+    timezone: tzinfo
+    business_date: date
+    made_at: datetime
+    rows: tuple[ReportRow, ...]
+    excluded: tuple[Excluded, ...]
+    totals: Totals
+    revision: int = 1
+
+    @property
+    def is_provisional(self) -> bool:
+        return any(row.is_provisional for row in self.rows)
+
+
+def report_row(
+    person: Person, day: Attendance, *, shift_starts_at: datetime | None, at: datetime
+) -> ReportRow:
+    """Return the row of one person; who is not there before the shift begins is not absent."""
+    is_early = day.status is Status.ABSENT and shift_starts_at is not None and at < shift_starts_at
+    return ReportRow(
+        employee_id=person.employee_id,
+        name=person.name,
+        department=person.department,
+        status=NOT_STARTED if is_early else day.status.value,
+        first_in_ts=day.first_in_ts,
+        last_out_ts=day.last_out_ts,
+        work_seconds=day.work_seconds,
+        late_min=day.late_min,
+        early_leave_min=day.early_leave_min,
+        is_provisional=day.is_provisional,
+    )
+
+
+def in_order(rows: Iterable[ReportRow]) -> tuple[ReportRow, ...]:
+    """Return the rows as a reader wants them: what needs attention first, then by name; days off left out."""
+    rank = {str(status): index for index, status in enumerate(_ORDER)}
+    shown = (row for row in rows if row.status not in (Status.OFF, Status.HOLIDAY))
+    return tuple(sorted(shown, key=lambda row: (rank[row.status], row.name, row.employee_id)))
+
+
+def excluded(people: Iterable[Person], day: date) -> tuple[Excluded, ...]:
+    """Return who works here but is not followed, so that nobody takes them for absent."""
+    left_out = (
+        Excluded(
+            employee_id=person.employee_id,
+            name=person.name,
+            reason="not_enrolled" if person.has_consent else "no_consent",
+        )
+        for person in people
+        if person.is_employed_on(day) and not person.is_followed_on(day)
+    )
+    return tuple(sorted(left_out, key=lambda each: (each.name, each.employee_id)))
+
+
+def totals(rows: Iterable[ReportRow], left_out: Iterable[Excluded]) -> Totals:
+    rows = list(rows)
+    count = {status: sum(row.status == status for row in rows) for status in _ORDER}
+    return Totals(
+        present=count[Status.PRESENT],
+        late=count[Status.LATE],
+        absent=count[Status.ABSENT],
+        incomplete=count[Status.INCOMPLETE],
+        leave=count[Status.LEAVE],
+        not_started=count[NOT_STARTED],
+        excluded=len(list(left_out)),
+        work_seconds=sum(row.work_seconds or 0 for row in rows),
+    )
