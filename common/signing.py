@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from common.events import Manifest
@@ -22,3 +23,9 @@ def signed(manifest: Manifest, key: bytes) -> Manifest:
 def is_genuine(manifest: Manifest, key: bytes) -> bool:
     """Tell, in constant time, whether manifest was signed with key."""
     return hmac.compare_digest(manifest.mac, manifest_mac(manifest, key))
+
+
+def gallery_digest(owners: Mapping[int, str]) -> str:
+    """Return the SHA-256, in hex, that names a gallery: its template ids in order, and whose each one is."""
+    lines = "".join(f"{template_id}:{owners[template_id]}\n" for template_id in sorted(owners))
+    return hashlib.sha256(lines.encode()).hexdigest()

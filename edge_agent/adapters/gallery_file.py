@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common.ids import EmployeeId
+from common.signing import gallery_digest
 from edge_agent.adapters.central_api import TemplatePage
 from edge_agent.adapters.identity_file import write_private
 from edge_agent.core.gallery import Gallery, Template
@@ -29,7 +30,7 @@ class HeldGallery:
 
     @classmethod
     def empty(cls, model_id: str) -> "HeldGallery":
-        return cls(0, model_id, digest_of({}), {})
+        return cls(0, model_id, gallery_digest({}), {})
 
     def searchable(self) -> Gallery:
         return Gallery.build(
@@ -37,12 +38,6 @@ class HeldGallery:
             self.gen,
             [Template(key, EmployeeId(who), vector) for key, (who, vector) in self.templates.items()],
         )
-
-
-def digest_of(owners: dict[int, str]) -> str:
-    """Return the SHA-256 that names a set of templates: their ids, in order, and whose they are."""
-    lines = "".join(f"{template_id}:{owners[template_id]}\n" for template_id in sorted(owners))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def applied(held: HeldGallery, page: TemplatePage, dimension: int) -> HeldGallery:
@@ -59,7 +54,7 @@ def applied(held: HeldGallery, page: TemplatePage, dimension: int) -> HeldGaller
         templates.pop(template_id, None)
     for template_id, employee_id, embedding in page.add:
         templates[template_id] = (employee_id, _vector(template_id, embedding, dimension))
-    digest = digest_of({key: who for key, (who, _) in templates.items()})
+    digest = gallery_digest({key: who for key, (who, _) in templates.items()})
     if digest != page.sha256:
         raise GalleryError(f"generation {page.gen} does not add up to what the server says it holds")
     return HeldGallery(page.gen, page.model_id, digest, templates)
@@ -121,7 +116,7 @@ class GalleryFile:
         except (ValueError, KeyError, TypeError) as error:
             raise GalleryError(f"{self.path} is not a gallery: {error!r}") from error
         owners = {key: who for key, (who, _) in templates.items()}
-        return HeldGallery(int(kept["gen"]), model_id, digest_of(owners), templates)
+        return HeldGallery(int(kept["gen"]), model_id, gallery_digest(owners), templates)
 
     def wipe(self) -> None:
         self.path.unlink(missing_ok=True)
