@@ -35,7 +35,7 @@ class BadEmbedding(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What an agent made of a photo: an embedding (float32, little-endian, unit length), or the reason not."""
+    """What an agent made of a photo: an embedding (float32, little-endian, unit length), or why not."""
 
     accepted: bool
     model_id: str

@@ -114,16 +114,21 @@ def delta(work: UnitOfWork, agent: Agent, since: int, model_id: str) -> Delta:
     )
 
 
-def read_templates(work: UnitOfWork, agent: Agent, since: int, model_id: str, *, now: datetime) -> Delta:
-    """Return the delta for an agent, and write down that it was given embeddings."""
-    found = delta(work, agent, since, model_id)
-    if found.add:
+def note_read(work: UnitOfWork, agent: Agent, given: Delta, since: int, *, now: datetime) -> None:
+    """Write down that an agent was given embeddings, if it was."""
+    if given.add:
         audit.note(
-            work, f"agent:{agent.agent_id}", "templates.read", agent.site_id, now=now,
-            count=len(found.add), people=sorted({each.employee_id for each in found.add})[:100],
-            since=since, gen=found.gen, model_id=model_id,
-        )  # fmt: skip
-    return found
+            work,
+            f"agent:{agent.agent_id}",
+            "templates.read",
+            agent.site_id,
+            now=now,
+            count=len(given.add),
+            people=sorted({each.employee_id for each in given.add})[:100],
+            since=since,
+            gen=given.gen,
+            model_id=given.model_id,
+        )
 
 
 def gallery_stamps(work: UnitOfWork) -> Mapping[tuple[str, str], tuple[int, int]]:
