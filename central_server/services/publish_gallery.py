@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, Employee, EnrolmentPhoto, FaceTemplate, TemplateLog
 from central_server.db.unit_of_work import UnitOfWork
@@ -131,7 +132,7 @@ def note_read(work: UnitOfWork, agent: Agent, given: Delta, since: int, *, now: 
         )
 
 
-def gallery_stamps(work: UnitOfWork) -> Mapping[tuple[str, str], tuple[int, int]]:
+def gallery_stamps(session: Session) -> Mapping[tuple[str, str], tuple[int, int]]:
     """Return, for each site and model, a number pair that changes when its people or templates do. Cheap."""
     question = (
         select(
@@ -145,8 +146,7 @@ def gallery_stamps(work: UnitOfWork) -> Mapping[tuple[str, str], tuple[int, int]
         .group_by(Employee.site_id, FaceTemplate.model_id)
     )
     return {
-        (site, model): (int(count), int(total))
-        for site, model, count, total in work.session.execute(question)
+        (site, model): (int(count), int(total)) for site, model, count, total in session.execute(question)
     }
 
 

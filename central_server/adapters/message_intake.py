@@ -1,0 +1,118 @@
+"""What an agent said, by topic, to the use case it is for. What cannot be read is parked, never fatal."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from central_server.adapters.event_intake import read_envelope
+from central_server.config import RulesConfig
+from central_server.db.models import Agent, AgentCommand
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.services import record_health
+from central_server.services.record_event import record_events
+from common import topics, wire
+from common.events import (
+    Ack,
+    AgentState,
+    Birth,
+    CameraStatus,
+    CommandResult,
+    Envelope,
+    Heartbeat,
+)
+
+
+def record_message(
+    topic: str, payload: bytes, work: UnitOfWork, rules: RulesConfig, now: datetime
+) -> Ack | None:
+    """Record one message; return what to acknowledge to its agent, if it carried events."""
+    if not payload:
+        return None  # a retained message was cleared
+    try:
+        address = _address(topic, work)
+        if address.leaf == "ev":
+            return _record_events(address.agent_id, topic, payload, work, rules, now)
+        _record_other(address, payload, work, now)
+    except wire.MalformedMessage as problem:
+        record_health.park_message(topic, payload, str(problem), work, now)
+    return None
+
+
+def record_stubborn_message(
+    topic: str, payload: bytes, engine: Engine, rules: RulesConfig, now: datetime, reason: str
+) -> Ack | None:
+    """Record a message that failed unexpectedly: its events one by one, and what fails again is parked."""
+    with UnitOfWork(engine) as work:
+        record_health.park_message(topic, payload, reason, work, now)
+    address = topics.parse(topic)
+    if address is None or address.leaf != "ev":
+        return None
+    try:
+        envelope = read_envelope(payload).envelope
+    except wire.MalformedMessage:
+        return None
+    ack, prev = None, envelope.prev
+    for event in envelope.events:
+        single = Envelope(epoch=envelope.epoch, first=envelope.first, prev=prev, events=(event,))
+        prev = event.seq if prev is not None else None
+        ack = _record_single(address.agent_id, single, engine, rules, now)
+    return ack
+
+
+def _record_single(agent_id: str, single: Envelope, engine: Engine, rules: RulesConfig, now: datetime) -> Ack:
+    try:
+        with UnitOfWork(engine) as work:
+            return record_events(agent_id, single, work, rules, now=now)
+    except Exception as error:
+        parked = {single.events[0].seq: f"{type(error).__name__}: {error}"}
+        blank = Envelope(epoch=single.epoch, first=single.first, prev=single.prev, events=())
+        with UnitOfWork(engine) as work:
+            return record_events(agent_id, blank, work, rules, now=now, parked=parked)
+
+
+def _address(topic: str, work: UnitOfWork) -> topics.Address:
+    address = topics.parse(topic)
+    if address is None or address.direction != "up":
+        raise wire.MalformedMessage("not a topic of an agent")
+    agent = work.session.get(Agent, address.agent_id)
+    if agent is None or agent.revoked_at is not None:
+        raise wire.MalformedMessage("the agent is not known here, or was revoked")
+    return address
+
+
+def _record_events(
+    agent_id: str, topic: str, payload: bytes, work: UnitOfWork, rules: RulesConfig, now: datetime
+) -> Ack:
+    intake = read_envelope(payload)
+    for bad in intake.bad:
+        record_health.park_message(topic, bad.payload, bad.reason, work, now)
+    return record_events(agent_id, intake.envelope, work, rules, now=now, parked=intake.parked)
+
+
+def _record_other(address: topics.Address, payload: bytes, work: UnitOfWork, now: datetime) -> None:
+    agent_id = address.agent_id
+    match address.leaf:
+        case "state":
+            record_health.record_state(agent_id, wire.decode(AgentState, payload), work, now)
+        case "birth":
+            record_health.record_birth(agent_id, wire.decode(Birth, payload), work, now)
+        case "hb":
+            record_health.record_heartbeat(agent_id, wire.decode(Heartbeat, payload), work, now)
+        case "cam":
+            status = wire.decode(CameraStatus, payload)
+            if status.camera_id != address.item:
+                raise wire.MalformedMessage(f"camera {status.camera_id} on the topic of {address.item}")
+            record_health.record_camera(agent_id, status, work, now)
+        case "res":
+            _record_result(agent_id, wire.decode(CommandResult, payload), work, now)
+        case leaf:
+            raise wire.MalformedMessage(f"nobody listens to {leaf!r}")
+
+
+def _record_result(agent_id: str, result: CommandResult, work: UnitOfWork, now: datetime) -> None:
+    command = work.session.get(AgentCommand, result.command_id)
+    if command is None or command.agent_id != agent_id:
+        raise wire.MalformedMessage(f"a result of {result.command_id!r}, which this agent was not asked for")
+    command.detail = result.detail[:400]
+    if result.ok is not None and command.finished_at is None:
+        command.ok, command.finished_at = result.ok, now
