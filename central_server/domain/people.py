@@ -21,6 +21,7 @@ class Person:
     has_consent: bool = True
     is_enrolled: bool = True  # at least one face template
     is_watched: bool = True  # False: known, never alerted about
+    known_since: date | None = None  # the day of record and consent; earlier days prove nothing
 
     @property
     def is_reachable(self) -> bool:
@@ -36,6 +37,10 @@ class Person:
     def is_followed_on(self, day: date) -> bool:
         """Tell whether presence and attendance are kept: employed, with consent, and enrolled."""
         return self.is_employed_on(day) and self.has_consent and self.is_enrolled
+
+    def can_be_absent_on(self, day: date) -> bool:
+        """Tell whether not having been seen on day means something."""
+        return self.is_followed_on(day) and (self.known_since is None or self.known_since <= day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

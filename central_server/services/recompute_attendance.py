@@ -76,6 +76,9 @@ def _recompute(
     now: datetime,
 ) -> Attendance:
     here = presence.by_id(work.session, [person.employee_id]).get(person.employee_id)
+    before = attendance.get(work.session, person.employee_id, day)
+    if before is not None and not before.is_provisional:
+        complete_to = max(complete_to, schedule.closes_at(day))  # what was closed stays closed
     result = attendance_on(
         DayFacts(
             employee_id=person.employee_id,

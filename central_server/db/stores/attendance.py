@@ -43,9 +43,10 @@ def put(session: Session, day: Attendance, *, now: datetime) -> bool:
     }
     if not changed:
         return False
-    is_only_closing = changed.keys() == {"is_provisional"}
-    if not is_only_closing and (not row.is_provisional or _is_pushed(session, row)):
+    if not row.is_provisional or _is_pushed(session, row):
         row.revision, row.changes = row.revision + 1, changed
+    elif row.revision > 1:  # nobody has seen this revision yet: it goes on growing
+        row.changes = {**changed, **{name: _grown(row.changes, name, changed) for name in row.changes}}
     for name, value in values.items():
         setattr(row, name, value)
     row.updated_at = now
@@ -78,6 +79,10 @@ def _is_pushed(session: Session, row: Row) -> bool:
         HrisPush.revision == row.revision,
     )
     return session.scalar(select(HrisPush.id).where(*same).limit(1)) is not None
+
+
+def _grown(before: dict[str, Any], name: str, changed: dict[str, Any]) -> list[Any]:
+    return [before[name][0], changed[name][1]] if name in changed else before[name]
 
 
 def _attendance(row: Row) -> Attendance:

@@ -1,11 +1,13 @@
 """Employees, the hierarchy and HR's recipients, as facts for the rules."""
 
 from collections.abc import Collection
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient
+from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient, Site
 from central_server.domain.people import Link, Person, Recipient
 
 _IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
@@ -23,7 +25,10 @@ _FACTS = select(
     _HAS_CONSENT.label("has_consent"),
     _IS_ENROLLED.label("is_enrolled"),
     Employee.is_watched,
-)
+    Employee.created_at,
+    Employee.consent_at,
+    Site.timezone,
+).join(Site)
 
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
@@ -63,9 +68,11 @@ def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
 
 def _people(session: Session, condition: object) -> dict[str, Person]:
     rows = session.execute(_FACTS.where(condition)).mappings()  # type: ignore[arg-type]
-    facts = (dict(row) for row in rows)
-    people = (
-        Person(**row | {"has_consent": bool(row["has_consent"]), "is_enrolled": bool(row["is_enrolled"])})
-        for row in facts
-    )
-    return {person.employee_id: person for person in people}
+    return {row["employee_id"]: _person(dict(row)) for row in rows}
+
+
+def _person(row: dict[str, Any]) -> Person:
+    zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
+    known_at = max(created_at, consent_at or created_at)
+    row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
+    return Person(**row, known_since=known_at.astimezone(zone).date())

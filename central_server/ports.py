@@ -1,0 +1,34 @@
+"""What the server asks of the outside world; adapters answer. (Senders of messages: domain/delivery.py.)"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from central_server.domain.reports import DailyReport
+
+
+class PushError(Exception):
+    """The HRIS did not take a record. permanent: it never will; after_s: what it asked us to wait."""
+
+    def __init__(self, words: str, *, permanent: bool = False, after_s: float | None = None) -> None:
+        self.permanent, self.after_s = permanent, after_s
+        super().__init__(words)
+
+
+class AttendanceSink(Protocol):
+    """A system that keeps attendance, e.g. an ERP or HRIS."""
+
+    @property
+    def connector(self) -> str:
+        """The name under which the outbox knows it."""
+        ...
+
+    def push(self, message_id: str, payload: Mapping[str, Any], *, now: datetime) -> None:
+        """Deliver one record, or raise PushError. The same message_id is the same record."""
+        ...
+
+
+class ReportRenderer(Protocol):
+    """Writes a report in one language as the bytes of a file."""
+
+    def __call__(self, report: DailyReport, language: str) -> bytes: ...
