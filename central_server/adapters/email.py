@@ -116,6 +116,7 @@ def letter_of(message: Message, sender: str) -> EmailMessage:
 
 def _address(text: str) -> Address:
     name, bare = parseaddr(text)
-    if not bare.isascii() or bare.count("@") != 1 or any(part == "" for part in bare.split("@")):
+    local, at, domain = bare.partition("@")
+    if not (text.isprintable() and bare.isascii() and local and at and domain and "@" not in domain):
         raise ValueError(f"not an e-mail address: {text!r}")
     return Address(display_name=name, addr_spec=bare)

@@ -1,7 +1,6 @@
 """Work on what a provider called back with. Everything here may come twice, late, and in any order."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Engine, select
@@ -20,6 +19,7 @@ from central_server.domain.delivery import (
 )
 from central_server.domain.delivery_errors import class_of
 from central_server.domain.whatsapp_callbacks import CallbackError, Inbound, StatusUpdate, updates_in
+from central_server.services.manage_alerts import acknowledge_alert
 from central_server.services.settle_notification import apply, can_switch, failures_of, record_attempt
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,10 @@ def handle_receipt(work: UnitOfWork, receipt_id: int, now: datetime) -> None:
         log.warning("callback %s is put aside: %s", receipt_id, problem)
         return
     for update in updates:
-        _HANDLERS[type(update)](work.session, update, now)
+        if isinstance(update, StatusUpdate):
+            _on_status(work.session, update, now)
+        else:
+            _on_inbound(work, update, now)
 
 
 def _on_status(session: Session, update: StatusUpdate, now: datetime) -> None:
@@ -130,13 +133,13 @@ def _was_heard(session: Session, row: Notification, provider_message_id: str, st
     return session.scalar(same.limit(1)) is not None
 
 
-def _on_inbound(session: Session, update: Inbound, now: datetime) -> None:
+def _on_inbound(work: UnitOfWork, update: Inbound, now: datetime) -> None:
+    at = min(update.at, now)
     if update.phone:
-        _open_window(session, update.phone, min(update.at, now))
-    alert = _alert_meant(session, update)
-    if alert is not None and alert.acknowledged_at is None:
-        alert.acknowledged_at = min(update.at, now)
-        alert.acknowledged_by = _name_of(session, alert, update.phone)[:120]
+        _open_window(work.session, update.phone, at)
+    if alert := _alert_meant(work.session, update):
+        name = _name_of(work.session, alert, update.phone)
+        acknowledge_alert(work, alert.alert_id, by=name, actor=f"whatsapp:{update.phone}", now=at)
 
 
 def _open_window(session: Session, phone: str, at: datetime) -> None:
@@ -201,6 +204,3 @@ def _name_of(session: Session, alert: Alert, phone: str) -> str:
         if phone and phone_digits(recipient) == phone_digits(phone):
             return name or phone
     return alert.supervisor_name or phone or "WhatsApp"
-
-
-_HANDLERS: dict[type, Callable[..., None]] = {StatusUpdate: _on_status, Inbound: _on_inbound}

@@ -93,7 +93,7 @@ def _close_window(session: Session, row: Notification) -> None:
 def _hold(session: Session, channel: str, settlement: Settlement, now: datetime) -> None:
     hold = session.get(ChannelHold, channel)
     if hold is None:
-        hold = ChannelHold(channel=channel, since=now)
+        hold = ChannelHold(channel=channel, since=now, until=now + CHANNEL_HOLD)
         session.add(hold)
         _tell_it(session, channel, settlement, now)
     hold.until = now + CHANNEL_HOLD

@@ -12,7 +12,7 @@ const pretty = (phone) => "+" + (phone.startsWith("62")
   ? phone.replace(/^(62)(\d{3})(\d{4})(\d*)$/, "$1 $2-$3-$4")
   : phone);
 const copyOf = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
-const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+const clock = (at) => at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 async function post(path, body) {
   await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -52,8 +52,10 @@ function showContact(contact) {
   const isOpen = until > new Date();
   const badge = column.querySelector(".window");
   badge.classList.toggle("open", isOpen);
-  badge.textContent = isOpen ? `free text until ${clock(until)}` : "templates only";
-  badge.title = isOpen ? "This person wrote in the last 24 hours" : "This person has not written in the last 24 hours";
+  badge.textContent = isOpen ? "free text" : "templates only";
+  badge.title = isOpen
+    ? `This person wrote in the last 24 hours: free text until ${until.toLocaleString()}`
+    : "This person has not written in the last 24 hours";
 }
 
 function dayMark(chat, at) {
@@ -125,8 +127,8 @@ async function refresh() {
   try {
     const answer = await fetch(`/sandbox/messages?since=${version}`);
     const news = await answer.json();
-    news.messages.forEach(showMessage);
     news.contacts.forEach(showContact);
+    news.messages.forEach(showMessage);
     showLink(news.callback);
     version = news.version;
   } catch (error) {
