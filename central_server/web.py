@@ -22,14 +22,17 @@ from central_server.blueprints import (
     cameras,
     dashboard,
     people,
+    photos,
     reports,
     settings,
+    wording,
 )
 from central_server.blueprints.extensions import Hadir, babel, csrf, db, limiter, talisman
 from central_server.blueprints.formats import FILTERS
-from central_server.blueprints.wording import error_words
+from central_server.blueprints.request_facts import is_background, team
 from central_server.config import ServerConfig
 from central_server.db.engine import prepare_sqlite
+from central_server.db.queries.setup import count_open_alerts
 
 LANGUAGES = {"id": "Bahasa Indonesia", "en": "English"}
 CSP = {
@@ -108,7 +111,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, attendance, alerts, cameras, reports, settings):
+    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
         app.register_blueprint(page.blueprint)
     for name in sorted(access.MACHINE_BLUEPRINTS):
         _register_machine(app, name)
@@ -137,7 +140,13 @@ def _locale() -> str | None:
 def _dress_templates(app: Flask, config: ServerConfig) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=_asset, languages=LANGUAGES)
+    app.jinja_env.globals.update(
+        asset=_asset,
+        languages=LANGUAGES,
+        word=wording.word,
+        phrase=wording.phrase,
+        **wording.FOR_TEMPLATES,
+    )
 
     @app.context_processor
     def every_page() -> dict[str, Any]:
@@ -147,7 +156,15 @@ def _dress_templates(app: Flask, config: ServerConfig) -> None:
             "sandbox_url": config.sandbox_url,
             "is_demo": config.is_demo,
             "me": g.get("user"),
+            "open_alerts": _open_alerts(),
         }
+
+
+def _open_alerts() -> int:
+    """The number beside Alerts in the menu; a fragment has no menu."""
+    if "user" not in g or is_background():
+        return 0
+    return count_open_alerts(db.session(), team())
 
 
 def _asset(name: str) -> str:
@@ -165,5 +182,5 @@ def _error_page(error: Exception) -> Any:
     if isinstance(error, HTTPException) and (code is None or code < 400 or error.response is not None):
         return error
     if request.headers.get("X-Requested-With") == "hadir" or request.blueprint in access.MACHINE_BLUEPRINTS:
-        return {"error": str(error_words(code or 500)[0])}, code or 500
-    return render_template("error.html", code=code, words=error_words(code or 500)), code or 500
+        return {"error": str(wording.error_words(code or 500)[0])}, code or 500
+    return render_template("error.html", code=code, words=wording.error_words(code or 500)), code or 500

@@ -25,26 +25,25 @@ PRESENCE: Mapping[str, Word] = {
     "out_of_area": Word(
         lazy("Out of area"), "bad", "triangle", lazy("Not seen for longer than the time allowed.")
     ),
+    "elsewhere": Word(lazy("At another site"), "good", "dot", lazy("Seen at a site that is not their own.")),
     "not_arrived": Word(lazy("Not arrived"), "info", "ring", lazy("Not seen yet today.")),
     "off_shift": Word(lazy("Off shift"), "idle", "moon", lazy("Outside working hours.")),
     "on_break": Word(lazy("On break"), "idle", "pause", lazy("Not seen, during a break.")),
     "on_leave": Word(lazy("On leave"), "idle", "calendar", lazy("On leave today.")),
-    "holiday": Word(lazy("Holiday"), "idle", "calendar", lazy("A holiday at this site.")),
     "no_coverage": Word(
         lazy("Can't tell"), "warn", "question", lazy("Camera down, so nobody can say. No alert is sent.")
     ),
     "not_enrolled": Word(
         lazy("Not enrolled"), "idle", "dash", lazy("No accepted photo or no consent, so not recognised.")
     ),
-    "not_watched": Word(lazy("Not watched"), "idle", "dash", lazy("No alerts for this person.")),
 }
 # Where the filter and the big numbers put each of them.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "in": ("in_area",),
+    "in": ("in_area", "elsewhere"),
     "out": ("out_of_area",),
     "unsure": ("no_coverage",),
     "absent": ("not_arrived",),
-    "away": ("off_shift", "on_break", "on_leave", "holiday", "not_watched"),
+    "away": ("off_shift", "on_break", "on_leave"),
     "blank": ("not_enrolled",),
 }
 GROUP_WORDS: Mapping[str, Word] = {
@@ -69,15 +68,9 @@ ATTENDANCE: Mapping[str, Word] = {
     "late": Word(lazy("Late"), "warn", "clock"),
     "absent": Word(lazy("Absent"), "bad", "triangle"),
     "incomplete": Word(lazy("Incomplete"), "warn", "question", lazy("Seen once only: ask, then correct it.")),
-    "on_leave": Word(lazy("On leave"), "idle", "calendar"),
     "leave": Word(lazy("On leave"), "idle", "calendar"),
     "holiday": Word(lazy("Holiday"), "idle", "calendar"),
     "off": Word(lazy("Day off"), "idle", "moon"),
-    "not_arrived": Word(lazy("Not arrived"), "info", "ring"),
-    "not_enrolled": Word(lazy("Not enrolled"), "idle", "dash"),
-    "unverified": Word(
-        lazy("Can't tell"), "warn", "question", lazy("The cameras were down at the time that counts.")
-    ),
 }
 
 ALERTS: Mapping[str, Word] = {
@@ -87,15 +80,10 @@ ALERTS: Mapping[str, Word] = {
 }
 CLOSE_REASONS: Mapping[str, LazyString] = {
     "returned": lazy("The person is back."),
-    "seen": lazy("The person is back."),
-    "back": lazy("The person is back."),
-    "back_in_area": lazy("The person is back."),
     "off_shift": lazy("The shift is over."),
-    "on_break": lazy("A break began."),
     "on_leave": lazy("The person is on leave."),
-    "resigned": lazy("The person no longer works here."),
-    "recovered": lazy("It works again."),
-    "no_coverage": lazy("The cameras went down."),
+    "not_followed": lazy("The person is not watched any more."),
+    "back": lazy("It works again."),
 }
 
 NOTIFICATIONS: Mapping[str, Word] = {
@@ -134,11 +122,10 @@ PHOTO_REASONS: Mapping[str, LazyString] = {
     "blurred": lazy("The photo is blurred. Hold still and try again."),
     "turned": lazy("The face is turned away. Look straight into the camera."),
     "corrupt": lazy("The file cannot be read as a picture. Use a JPEG or PNG photo."),
-    "not_an_image": lazy("The file cannot be read as a picture. Use a JPEG or PNG photo."),
-    "too_large": lazy("The file is too large. Use a photo under 10 MB."),
-    "duplicate": lazy("This very photo was uploaded before."),
+    "not_a_photo": lazy("The file is not a JPEG or PNG picture."),
+    "too_large": lazy("The file is too large. Use a photo under 15 MB."),
     "no_consent": lazy("Record the person's consent first."),
-    "resigned": lazy("This person no longer works here."),
+    "not_active": lazy("This person is not an active employee."),
     "too_many": lazy("Enough photos are here already."),
 }
 
@@ -149,7 +136,12 @@ AGENTS: Mapping[str, Word] = {
         lazy("Offline"), "bad", "triangle", lazy("The connection broke. Is the box on, and its network?")
     ),
     "stopped": Word(lazy("Stopped"), "warn", "pause", lazy("It was switched off in good order.")),
-    "revoked": Word(lazy("Removed"), "idle", "dash", lazy("It may not connect any more.")),
+    "clock": Word(
+        lazy("Clock is wrong"), "bad", "clock", lazy("Its clock is minutes off. Set up its time server.")
+    ),
+    "draining": Word(
+        lazy("Catching up"), "warn", "clock", lazy("It is still sending what it saw earlier. Wait a little.")
+    ),
 }
 CAMERAS: Mapping[str, Word] = {
     "online": Word(lazy("Online"), "good", "dot"),
@@ -216,6 +208,28 @@ PROBLEMS: Mapping[str, LazyString] = {
     "order_wrong": lazy("The last out must be after the first in."),
     "nothing_changed": lazy("Nothing was changed."),
     "no_address": lazy("Give a phone number or an e-mail address."),
+}
+
+
+# The names that templates know these tables by.
+FOR_TEMPLATES: Mapping[str, Mapping[str, Any]] = {
+    "presence_words": PRESENCE,
+    "group_words": GROUP_WORDS,
+    "event_words": EVENTS,
+    "attendance_words": ATTENDANCE,
+    "alert_words": ALERTS,
+    "close_reasons": CLOSE_REASONS,
+    "notification_words": NOTIFICATIONS,
+    "attempt_words": ATTEMPTS,
+    "channels": CHANNELS,
+    "photo_words": PHOTOS,
+    "photo_reasons": PHOTO_REASONS,
+    "agent_words": AGENTS,
+    "camera_words": CAMERAS,
+    "camera_reasons": CAMERA_REASONS,
+    "report_words": REPORTS,
+    "role_words": ROLE_WORDS,
+    "enrolment_words": ENROLMENT,
 }
 
 

@@ -1,0 +1,83 @@
+"""The geometry of the charts: numbers in, rectangles out. Templates only draw them, as SVG."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+from central_server.domain.shifts import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One rectangle along an axis; offset and length in the unit of the drawing."""
+
+    tone: str
+    offset: float
+    length: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A stretch of one day. The drawing is `minutes` wide."""
+
+    minutes: int
+    pieces: tuple[Piece, ...]
+    hours: tuple[str, ...]  # six labels, evenly spread from the left edge
+    now: float | None  # minutes from the left edge
+
+
+def stacked(parts: Iterable[tuple[str, int]], whole: float = 100.0) -> tuple[Piece, ...]:
+    """Return pieces that fill `whole` in proportion; nothing at all gives no pieces."""
+    parts = [(tone, count) for tone, count in parts if count > 0]
+    total = sum(count for _, count in parts)
+    pieces: list[Piece] = []
+    reached = 0.0
+    for tone, count in parts:
+        length = whole * count / total
+        pieces.append(Piece(tone, round(reached, 3), round(length, 3), str(count)))
+        reached += length
+    return tuple(pieces)
+
+
+def column(parts: Iterable[tuple[str, int]], most: int, height: float = 100.0) -> tuple[Piece, ...]:
+    """Return the pieces of one column, from the bottom up, where `most` is as high as the drawing."""
+    pieces: list[Piece] = []
+    top = height
+    for tone, count in parts:
+        length = height * count / most if most else 0.0
+        if length:
+            top -= length
+            pieces.append(Piece(tone, round(top, 3), round(length, 3), str(count)))
+    return tuple(pieces)
+
+
+def day_timeline(stays: Sequence[Interval], day: date, zone: tzinfo, now: datetime) -> Timeline:
+    """Return a person's day from 06:00 to 18:00, or wider when there were stays outside of that."""
+    midnight = datetime.combine(day, time(0), tzinfo=zone)
+    first = min([6.0, *(_hour(each.start, midnight) for each in stays)])
+    last = max([18.0, *(_hour(each.end, midnight) for each in stays)])
+    start = max(0, int(first) // 6 * 6)
+    hours = -(-int(-(-last // 1) - start) // 6) * 6  # a whole number of sixths, each some full hours
+    left = midnight + timedelta(hours=start)
+    pieces = tuple(
+        Piece(
+            "good",
+            round((each.start - left) / timedelta(minutes=1), 2),
+            max(2.0, round((each.end - each.start) / timedelta(minutes=1), 2)),
+            f"{each.start:%H:%M}–{each.end:%H:%M}",
+        )
+        for each in stays
+    )
+    step = hours // 6
+    passed = (now - left) / timedelta(minutes=1)
+    return Timeline(
+        minutes=hours * 60,
+        pieces=pieces,
+        hours=tuple(f"{(start + step * each) % 24:02d}:00" for each in range(6)),
+        now=round(passed, 1) if 0 <= passed <= hours * 60 else None,
+    )
+
+
+def _hour(moment: datetime, midnight: datetime) -> float:
+    return (moment - midnight) / timedelta(hours=1)

@@ -1,0 +1,1 @@
+"""Read-only questions of the pages, answered with values that templates only have to show."""

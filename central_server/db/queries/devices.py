@@ -1,0 +1,184 @@
+"""Agents and cameras: how they are, and what is wrong with those that are not well."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from central_server.db.models import Agent, BadMessage, Camera, JoinCode, TemplateLog
+from central_server.db.queries.places import Places
+from central_server.domain.coverage import AgentFacts, fault_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraLine:
+    camera_id: str
+    name: str
+    zone: str
+    state: str  # common.events.CameraState, or unheard when its agent is not well
+    reason: str
+    detail: str
+    since: datetime | None  # local
+    fps: float
+    last_frame: datetime | None  # local
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLine:
+    agent_id: str
+    name: str
+    site: str
+    state: str  # online, or domain.coverage.Fault, or revoked
+    heartbeat: datetime | None  # local
+    joined: datetime | None  # local
+    engine: str
+    model_id: str
+    version: str
+    spool_depth: int
+    spool_oldest: datetime | None  # local
+    skew_s: float | None
+    gallery_gen: int
+    gallery_latest: int
+    temperature_c: float | None
+    disk_free_mb: float | None
+    cpu_percent: float | None
+    cameras: tuple[CameraLine, ...]
+
+    @property
+    def is_well(self) -> bool:
+        return self.state == "online"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One line of the banner: an agent or a camera that makes the board blind."""
+
+    kind: str  # agent | camera
+    name: str
+    where: str
+    state: str
+    reason: str
+    since: datetime | None  # local
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLine:
+    received: datetime | None  # local
+    topic: str
+    reason: str
+    payload: str
+
+
+def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLine, ...]:
+    """Return every agent that may still connect, with its cameras."""
+    latest = session.scalar(select(func.max(TemplateLog.gen))) or 0  # of the log that every agent follows
+    cameras: dict[str, list[Camera]] = {}
+    for camera in session.scalars(select(Camera).order_by(Camera.name)):
+        cameras.setdefault(camera.agent_id, []).append(camera)
+    rows = session.scalars(select(Agent).where(Agent.revoked_at.is_(None)).order_by(Agent.name))
+    return tuple(_agent(each, cameras.get(each.agent_id, []), places, latest, now) for each in rows)
+
+
+def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: datetime) -> AgentLine:
+    fault = fault_of(_facts(row), now)
+    health = row.health or {}
+    return AgentLine(
+        agent_id=row.agent_id,
+        name=row.name,
+        site=places.sites[row.site_id].name if row.site_id in places.sites else "",
+        state=fault.value if fault else "online",
+        heartbeat=places.local(row.heartbeat_at, row.site_id),
+        joined=places.local(row.joined_at, row.site_id),
+        engine=row.engine,
+        model_id=row.model_id,
+        version=row.version,
+        spool_depth=row.spool_depth,
+        spool_oldest=places.local(row.spool_oldest_at, row.site_id),
+        skew_s=None if row.skew_ms is None else row.skew_ms / 1000,
+        gallery_gen=row.gallery_gen,
+        gallery_latest=latest,
+        temperature_c=health.get("temperature_c"),
+        disk_free_mb=health.get("disk_free_mb"),
+        cpu_percent=health.get("cpu_percent"),
+        cameras=tuple(_camera(each, places, is_heard=fault is None) for each in cameras),
+    )
+
+
+def _facts(row: Agent) -> AgentFacts:
+    return AgentFacts(
+        agent_id=row.agent_id,
+        name=row.name,
+        state=row.state,
+        state_at=row.state_at,
+        heartbeat_at=row.heartbeat_at,
+        interval=timedelta(seconds=row.heartbeat_interval_s),
+        reported_to=row.reported_to,
+        skew=timedelta(milliseconds=row.skew_ms or 0),
+    )
+
+
+def _camera(row: Camera, places: Places, *, is_heard: bool) -> CameraLine:
+    zone = places.zones.get(row.zone_id or "")
+    return CameraLine(
+        camera_id=row.camera_id,
+        name=row.name or row.camera_id,
+        zone=zone.name if zone else "",
+        state=row.state if is_heard or row.state == "disabled" else "unheard",
+        reason=row.reason if is_heard else "",
+        detail=row.detail if is_heard else "",
+        since=places.local(row.state_at, row.site_id),
+        fps=row.fps if is_heard else 0.0,
+        last_frame=places.local(row.last_frame_at, row.site_id),
+    )
+
+
+def troubles(lines: tuple[AgentLine, ...]) -> tuple[Trouble, ...]:
+    """Return what makes the board blind now. An agent that is down speaks for all its cameras."""
+    found: list[Trouble] = []
+    for agent in lines:
+        if not agent.is_well:
+            names = ", ".join(each.name for each in agent.cameras)
+            found.append(
+                Trouble(
+                    kind="agent",
+                    name=agent.name,
+                    where=names,
+                    state=agent.state,
+                    reason="",
+                    since=agent.heartbeat,
+                )
+            )
+            continue
+        found += [
+            Trouble(
+                kind="camera",
+                name=each.name,
+                where=each.zone,
+                state=each.state,
+                reason=each.reason,
+                since=each.since,
+            )
+            for each in agent.cameras
+            if each.state in ("offline", "degraded")
+        ]
+    return tuple(found)
+
+
+def bad_messages(session: Session, places: Places, limit: int = 50) -> tuple[BadLine, ...]:
+    rows = session.scalars(select(BadMessage).order_by(BadMessage.id.desc()).limit(limit))
+    return tuple(
+        BadLine(
+            received=places.local(each.received_at),
+            topic=each.topic,
+            reason=each.reason,
+            payload=each.payload[:200].decode("utf-8", "replace"),
+        )
+        for each in rows
+    )
+
+
+def open_join_codes(session: Session, *, now: datetime) -> int:
+    """Return how many join codes could still be used."""
+    query = select(func.count()).where(JoinCode.used_at.is_(None), JoinCode.expires_at > now)
+    return session.scalar(query) or 0

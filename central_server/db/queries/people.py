@@ -1,0 +1,221 @@
+"""Employees: the list with who is enrolled, and one person with photos, supervisor and today's stays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from central_server.db.models import (
+    Employee,
+    EnrolmentPhoto,
+    Event,
+    FaceTemplate,
+    OrgHierarchy,
+    Presence,
+)
+from central_server.db.queries.places import Places
+from central_server.db.queries.teams import Team
+from central_server.domain.attendance import presence_intervals
+from central_server.domain.shifts import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonLine:
+    employee_id: str
+    name: str
+    department: str
+    enrolment: str  # enrolled | checking | no_photo | no_consent | suspended | resigned
+    templates: int
+    rejected: int  # photos that could not be used
+    supervisor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoLine:
+    photo_id: str
+    filename: str
+    state: str
+    reason: str
+    uploaded: datetime | None  # local
+    uploaded_by: str
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in ("pending", "sent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    line: PersonLine
+    site_id: str
+    phone: str
+    email: str
+    supervisor_id: str | None
+    started_on: date | None
+    resigned_on: date | None
+    consent_at: datetime | None  # local
+    consent_by: str
+    consent_withdrawn_at: datetime | None  # local
+    is_watched: bool
+    presence_reason: str
+    last_seen: datetime | None  # local
+    where: str
+
+    @property
+    def has_consent(self) -> bool:
+        return self.consent_at is not None and self.consent_withdrawn_at is None
+
+
+def people_query(words: str, department: str, status: str, team: Team) -> Select[Any]:
+    """Return the question for a page of employees, by name, for db.paginate."""
+    query = select(Employee).order_by(Employee.name, Employee.employee_id)
+    has_template = exists().where(FaceTemplate.employee_id == Employee.employee_id)
+    if words:
+        query = query.where(
+            or_(
+                Employee.name.icontains(words, autoescape=True),
+                Employee.employee_id.icontains(words, autoescape=True),
+            )
+        )
+    if department:
+        query = query.where(Employee.department == department)
+    if status == "resigned":
+        query = query.where(Employee.status == "resigned")
+    else:
+        query = query.where(Employee.status != "resigned")
+    if status == "enrolled":
+        query = query.where(has_template)
+    elif status == "missing":
+        query = query.where(~has_template)
+    return query if team is None else query.where(Employee.employee_id.in_(team))
+
+
+def departments(session: Session) -> tuple[str, ...]:
+    query = select(Employee.department).where(Employee.department != "").distinct()
+    return tuple(session.scalars(query.order_by(Employee.department)))
+
+
+def people_lines(session: Session, rows: Sequence[Employee]) -> tuple[PersonLine, ...]:
+    """Return the lines for these employees, with three questions whatever their number."""
+    ids = [each.employee_id for each in rows]
+    templates = dict(
+        session.execute(
+            select(FaceTemplate.employee_id, func.count())
+            .where(FaceTemplate.employee_id.in_(ids))
+            .group_by(FaceTemplate.employee_id)
+        )
+        .tuples()
+        .all()
+    )
+    photos: dict[tuple[str, str], int] = {
+        (employee, state): count
+        for employee, state, count in session.execute(
+            select(EnrolmentPhoto.employee_id, EnrolmentPhoto.state, func.count())
+            .where(EnrolmentPhoto.employee_id.in_(ids))
+            .group_by(EnrolmentPhoto.employee_id, EnrolmentPhoto.state)
+        )
+    }
+    supervisors = _supervisors(session, ids)
+    return tuple(
+        PersonLine(
+            employee_id=each.employee_id,
+            name=each.name,
+            department=each.department,
+            enrolment=_enrolment(each, templates, photos),
+            templates=templates.get(each.employee_id, 0),
+            rejected=photos.get((each.employee_id, "rejected"), 0),
+            supervisor=supervisors.get(each.employee_id, ("", ""))[1],
+        )
+        for each in rows
+    )
+
+
+def _enrolment(row: Employee, templates: dict[str, int], photos: dict[tuple[str, str], int]) -> str:
+    if row.status in ("resigned", "suspended"):
+        return row.status
+    if row.consent_at is None or row.consent_withdrawn_at is not None:
+        return "no_consent"
+    if templates.get(row.employee_id):
+        return "enrolled"
+    waiting = photos.get((row.employee_id, "pending"), 0) + photos.get((row.employee_id, "sent"), 0)
+    return "checking" if waiting else "no_photo"
+
+
+def _supervisors(session: Session, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The present direct supervisor of each: code and name."""
+    query = (
+        select(OrgHierarchy.employee_id, Employee.employee_id, Employee.name)
+        .join(Employee, Employee.employee_id == OrgHierarchy.supervisor_id)
+        .where(OrgHierarchy.employee_id.in_(ids), OrgHierarchy.level == 1, OrgHierarchy.valid_to.is_(None))
+    )
+    return {below: (code, name) for below, code, name in session.execute(query)}
+
+
+def read_person(session: Session, places: Places, employee_id: str, team: Team) -> Person | None:
+    """Return one person, or None when there is none for this user."""
+    if team is not None and employee_id not in team:
+        return None
+    row = session.get(Employee, employee_id)
+    if row is None:
+        return None
+    line = people_lines(session, [row])[0]
+    presence = session.get(Presence, employee_id)
+    supervisor = _supervisors(session, [employee_id]).get(employee_id)
+    followed = line.enrolment in ("enrolled",)
+    return Person(
+        line=line,
+        site_id=row.site_id,
+        phone=row.phone,
+        email=row.email,
+        supervisor_id=supervisor[0] if supervisor else None,
+        started_on=row.started_on,
+        resigned_on=row.resigned_on,
+        consent_at=places.local(row.consent_at, row.site_id),
+        consent_by=row.consent_by,
+        consent_withdrawn_at=places.local(row.consent_withdrawn_at, row.site_id),
+        is_watched=row.is_watched,
+        presence_reason=(presence.reason if presence else "not_arrived") if followed else "not_enrolled",
+        last_seen=places.local(presence.last_seen, presence.site_id) if presence else None,
+        where=places.where(presence.zone_id, presence.camera_id) if presence else "",
+    )
+
+
+def photos_of(session: Session, places: Places, employee_id: str) -> tuple[PhotoLine, ...]:
+    rows = session.scalars(
+        select(EnrolmentPhoto)
+        .where(EnrolmentPhoto.employee_id == employee_id)
+        .order_by(EnrolmentPhoto.uploaded_at.desc(), EnrolmentPhoto.photo_id)
+    )
+    return tuple(
+        PhotoLine(
+            photo_id=each.photo_id,
+            filename=each.filename,
+            state=each.state,
+            reason=each.reason,
+            uploaded=places.local(each.uploaded_at),
+            uploaded_by=each.uploaded_by,
+        )
+        for each in rows
+    )
+
+
+def stays_on(
+    session: Session, places: Places, employee_id: str, day: date, *, gap: timedelta
+) -> tuple[Interval, ...]:
+    """Return when the person was in the area on a business date, in the local time of the site."""
+    query = select(Event.last_seen, Event.site_id).where(
+        Event.employee_id == employee_id,
+        Event.business_date == day,
+        Event.kind.in_(("seen", "still", "left")),
+    )
+    moments = [moment for at, site in session.execute(query) if (moment := places.local(at, site))]
+    return tuple(presence_intervals(moments, gap=gap))
+
+
+def choices_of_supervisors(session: Session) -> list[tuple[str, str]]:
+    """Return (code, "name (code)") of everybody who can be a supervisor."""
+    query = select(Employee.employee_id, Employee.name).where(Employee.status != "resigned")
+    return [(code, f"{name} ({code})") for code, name in session.execute(query.order_by(Employee.name))]

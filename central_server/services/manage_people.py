@@ -1,0 +1,165 @@
+"""Employees as HR keeps them: add, change, consent, supervisor. Every change goes into the audit log."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from central_server.db.models import Employee, OrgHierarchy, Site
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.audit import note
+from common.ids import is_employee_id
+
+
+class PersonRefused(Exception):
+    """A change that cannot be made: which field, and a word that the page puts into a sentence."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field, self.problem = field, problem
+        super().__init__(f"{field}: {problem}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDetails:
+    """What HR types in."""
+
+    name: str
+    department: str = ""
+    phone: str = ""
+    email: str = ""
+    supervisor_id: str = ""
+    started_on: date | None = None
+    is_watched: bool = True
+
+
+def normal_phone(text: str) -> str:
+    """Return digits with the country code: 0812-3456-7890 and +62 812 3456 7890 are 6281234567890.
+
+    Indonesia is meant unless the number starts with + or 00 and says otherwise. Nothing stays nothing.
+    Raises ValueError when it is no phone number.
+    """
+    if not text.strip():
+        return ""
+    digits = re.sub(r"[\s().\-/]", "", text)
+    is_international = digits.startswith(("+", "00"))
+    digits = digits.removeprefix("+").removeprefix("00") if is_international else digits
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(text)
+    if not is_international and digits.startswith(("0", "8")):
+        digits = "62" + digits.removeprefix("0")
+    digits = re.sub(r"^620+", "62", digits)
+    if not 8 <= len(digits) <= 15:
+        raise ValueError(text)
+    return digits
+
+
+def add_employee(
+    work: UnitOfWork, employee_id: str, details: PersonDetails, *, site_id: str, now: datetime, actor: str
+) -> Employee:
+    """Add somebody. Raises PersonRefused."""
+    employee_id = employee_id.strip()
+    if not is_employee_id(employee_id):
+        raise PersonRefused("employee_id", "code_wrong")
+    if work.session.get(Employee, employee_id):
+        raise PersonRefused("employee_id", "code_taken")
+    employee = Employee(employee_id=employee_id, site_id=site_id, name="", created_at=now)
+    _fill(employee, details)
+    work.session.add(employee)
+    work.session.flush()
+    _set_supervisor(work, employee_id, details.supervisor_id, now.date())
+    note(work, actor, "employee.add", employee_id, now=now, name=employee.name)
+    return employee
+
+
+def change_employee(
+    work: UnitOfWork, employee_id: str, details: PersonDetails, *, now: datetime, actor: str
+) -> Employee:
+    """Change somebody. Raises PersonRefused."""
+    employee = _employee(work, employee_id)
+    before = _facts(employee)
+    _fill(employee, details)
+    changed = {
+        name: [before[name], after] for name, after in _facts(employee).items() if before[name] != after
+    }
+    if _set_supervisor(work, employee_id, details.supervisor_id, now.date()):
+        changed["supervisor"] = ["", details.supervisor_id]
+    if changed:
+        note(work, actor, "employee.change", employee_id, now=now, **changed)
+    return employee
+
+
+def record_consent(
+    work: UnitOfWork, employee_id: str, *, text: str, language: str, now: datetime, by: str
+) -> None:
+    """Keep that the person agreed to face recognition: who recorded it, when, and the words shown."""
+    employee = _employee(work, employee_id)
+    if employee.status == "resigned":
+        raise PersonRefused("consent", "resigned")
+    employee.consent_at, employee.consent_by, employee.consent_withdrawn_at = now, by, None
+    note(work, f"user:{by}", "consent.record", employee_id, now=now, text=text, language=language)
+
+
+def first_site(work: UnitOfWork, *, timezone: str, name: str) -> str:
+    """Return the code of the first site, and make one when there is none yet."""
+    found = work.session.scalar(select(Site.site_id).order_by(Site.site_id))
+    if found is None:
+        work.session.add(Site(site_id="main", name=name, timezone=timezone))
+        work.session.flush()
+    return found or "main"
+
+
+def _employee(work: UnitOfWork, employee_id: str) -> Employee:
+    employee = work.session.get(Employee, employee_id)
+    if employee is None:
+        raise PersonRefused("employee_id", "unknown_employee")
+    return employee
+
+
+def _fill(employee: Employee, details: PersonDetails) -> None:
+    name = " ".join(details.name.split())
+    if not name:
+        raise PersonRefused("name", "name_empty")
+    try:
+        employee.phone = normal_phone(details.phone)
+    except ValueError as error:
+        raise PersonRefused("phone", "phone_wrong") from error
+    employee.name = name
+    employee.department = " ".join(details.department.split())
+    employee.email = details.email.strip()
+    employee.started_on = details.started_on
+    employee.is_watched = details.is_watched
+
+
+def _facts(employee: Employee) -> dict[str, object]:
+    started = employee.started_on.isoformat() if employee.started_on else None
+    return {
+        "name": employee.name,
+        "department": employee.department,
+        "phone": employee.phone,
+        "email": employee.email,
+        "started_on": started,
+        "is_watched": employee.is_watched,
+    }
+
+
+def _set_supervisor(work: UnitOfWork, employee_id: str, supervisor_id: str, today: date) -> bool:
+    """Make supervisor_id the direct superior from today on; empty: nobody. Tells whether it changed."""
+    if supervisor_id == employee_id:
+        raise PersonRefused("supervisor_id", "own_supervisor")
+    if supervisor_id and work.session.get(Employee, supervisor_id) is None:
+        raise PersonRefused("supervisor_id", "unknown_supervisor")
+    present = work.session.scalars(
+        select(OrgHierarchy).where(
+            OrgHierarchy.employee_id == employee_id,
+            OrgHierarchy.level == 1,
+            OrgHierarchy.valid_to.is_(None),
+        )
+    ).all()
+    if [each.supervisor_id for each in present] == ([supervisor_id] if supervisor_id else []):
+        return False
+    for each in present:
+        work.session.delete(each)  # whom an alert went to stays in the alert itself
+    if supervisor_id:
+        work.session.add(OrgHierarchy(employee_id=employee_id, supervisor_id=supervisor_id, level=1))
+    return True
