@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,15 @@ class GalleryFile:
             raise GalleryError(f"{self.path} is not a gallery: {error!r}") from error
         owners = {key: who for key, (who, _) in templates.items()}
         return HeldGallery(int(kept["gen"]), model_id, gallery_digest(owners), templates)
+
+    def touch(self) -> None:
+        """Note on the disk that the server was heard of now: the templates are lent for a while only."""
+        if self.path.exists():
+            os.utime(self.path)
+
+    def touched_at(self) -> float | None:
+        """Return when the server was last heard of, epoch seconds; None when nothing is held."""
+        return self.path.stat().st_mtime if self.path.exists() else None
 
     def wipe(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""`hadir agent …`: what a technician types. Expected failures are one sentence and an exit status."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from common import VERSION
+from common.logs import set_up
+from common.settings import SettingsError
+from edge_agent.config import EdgeConfig, read_edge_config
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+DEFAULT_CONFIG = "/etc/hadir/agent.yaml"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line."""
+    top = argparse.ArgumentParser(prog="hadir agent", description="The agent beside the cameras.")
+    top.add_argument("--version", action="version", version=f"Hadir {VERSION}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add(commands, "run", "watch the cameras until stopped", _run)
+    join = _add(commands, "join", "join a server with a one-time link", _join)
+    join.add_argument("link", help="https://server/CODE, from the server's administrator")
+    join.add_argument("--name", default="", help="what this box is called (its host name)")
+    check = _add(commands, "check", "tell whether everything works", _check)
+    check.add_argument("--json", action="store_true", help="one JSON line a finding")
+    from edge_agent.identify import add_parser
+
+    add_parser(commands)
+    return top
+
+
+def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str, run: object):
+    command = commands.add_parser(name, help=about, description=about)
+    command.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("HADIR_AGENT_CONFIG", DEFAULT_CONFIG)),
+        help=f"the settings (HADIR_AGENT_CONFIG, else {DEFAULT_CONFIG})",
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    args = parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except SettingsError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return EXIT_FAILED
+
+
+def _fail(words: str, status: int = EXIT_FAILED) -> int:
+    print(words, file=sys.stderr)
+    return status
+
+
+def _config(args: argparse.Namespace) -> EdgeConfig:
+    return read_edge_config(args.config)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from edge_agent.adapters.identity_file import IdentityError, load_identity
+    from edge_agent.adapters.outbox import OutboxError
+    from edge_agent.agent import Paths, run_agent
+    from edge_agent.engines import NoEngineError, choose_engine
+
+    config = _config(args)
+    try:
+        identity = load_identity(Paths(config.home).identity)
+        set_up(config.log_level, secrets=(*identity.secrets(), *_camera_secrets(config)))
+        analyser = choose_engine(
+            config.models, allow_dlib=config.allow_dlib, allow_download=config.allow_download, say=_say
+        )
+        return run_agent(config, identity, analyser)
+    except (IdentityError, NoEngineError, OutboxError) as error:
+        return _fail(str(error))
+
+
+def _join(args: argparse.Namespace) -> int:
+    from edge_agent.agent import Paths
+    from edge_agent.join import JoinError, default_name, join, read_link
+
+    config = _config(args)
+    set_up(config.log_level)
+    try:
+        identity = join(read_link(args.link), Paths(config.home).identity, name=args.name or default_name())
+    except JoinError as error:
+        return _fail(str(error))
+    print(f"Joined {identity.site_name} as {identity.agent_id}. Start with: hadir agent run")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from edge_agent.check import findings
+
+    config = _config(args)
+    set_up("ERROR", secrets=_camera_secrets(config))
+    good = True
+    for finding in findings(config, _say):
+        good = good and finding.is_good
+        if args.json:
+            print(json.dumps({"subject": finding.subject, "ok": finding.is_good, "words": finding.words}))
+        else:
+            print(f"{'ok  ' if finding.is_good else 'FAIL'}  {finding.subject}: {finding.words}", flush=True)
+    return 0 if good else EXIT_FAILED
+
+
+def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:
+    passwords = (urlsplit(camera.url).password for camera in config.cameras if "@" in camera.url)
+    return tuple(password for password in passwords if password)
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

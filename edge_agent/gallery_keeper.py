@@ -1,0 +1,106 @@
+"""Which gallery this agent searches: what the server's signed manifest says, never an older one."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from common.events import Manifest
+from common.signing import is_genuine
+from edge_agent.adapters.central_api import CentralAPI
+from edge_agent.adapters.gallery_file import GalleryError, GalleryFile, HeldGallery, applied
+from edge_agent.core.gallery import Gallery
+
+log = logging.getLogger("hadir.gallery")
+
+DEFAULT_LEASE_S = 7 * 86_400  # until a manifest says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest genuine manifest, and when it was heard (epoch seconds by our clock)."""
+
+    manifest: Manifest
+    at_s: float
+
+
+def is_newer(manifest: Manifest, than: Manifest | None) -> bool:
+    """Tell whether manifest supersedes the one heard before; a broker may repeat an old one after a crash."""
+    if than is None:
+        return True
+    return (manifest.gallery_gen, manifest.issued) > (than.gallery_gen, than.issued)
+
+
+class GalleryKeeper:
+    """`current()` is for the camera threads; `hear` for the link; the rest for the errands thread."""
+
+    def __init__(self, file: GalleryFile, manifest_key: str, model_id: str, dimension: int) -> None:
+        self._file, self._key = file, bytes.fromhex(manifest_key)
+        self._model_id, self._dimension = model_id, dimension
+        self._lock = threading.Lock()
+        self._heard: Heard | None = None
+        self._held = self._load()
+        self._gallery = self._held.searchable()
+
+    def _load(self) -> HeldGallery:
+        try:
+            return self._file.load(self._model_id, self._dimension)
+        except GalleryError as error:
+            log.error("%s; everybody is fetched anew", error)
+            self._file.wipe()
+            return HeldGallery.empty(self._model_id)
+
+    def current(self) -> Gallery:
+        return self._gallery
+
+    @property
+    def gen(self) -> int:
+        return self._held.gen
+
+    def hear(self, manifest: Manifest) -> bool:
+        """Take note of a manifest; True when the gallery is to be fetched."""
+        if not is_genuine(manifest, self._key):
+            log.warning("a manifest that this server did not sign is ignored")
+            return False
+        with self._lock:
+            if not is_newer(manifest, self._heard.manifest if self._heard else None):
+                return False
+            self._heard = Heard(manifest, time.time())
+        self._file.touch()
+        return manifest.gallery_sha256 != self._held.sha256
+
+    def is_due(self) -> bool:
+        """Tell whether the newest manifest asks for something else than what is held."""
+        heard = self._heard
+        return heard is not None and heard.manifest.gallery_sha256 != self._held.sha256
+
+    def fetch(self, api: CentralAPI) -> None:
+        """Bring the gallery up to date. Raises CentralError or GalleryError; what is held stays then."""
+        page = api.templates(self._held.gen, self._model_id)
+        try:
+            held = applied(self._held, page, self._dimension)
+        except GalleryError:
+            if page.full:
+                raise
+            log.info("the change does not fit what is held; everybody is fetched anew")
+            held = applied(self._held, api.templates(0, self._model_id), self._dimension)
+        self._use(held)
+
+    def _use(self, held: HeldGallery) -> None:
+        self._file.save(held)
+        if held.sha256 != self._held.sha256:
+            people = len({who for who, _ in held.templates.values()})
+            log.info("gallery %d: %d templates of %d people", held.gen, len(held.templates), people)
+            self._gallery = held.searchable()
+        self._held = held
+
+    def enforce_lease(self) -> None:
+        """Forget everybody when the server was silent for too long: this box may have been stolen."""
+        heard = self._heard
+        last_s = heard.at_s if heard else self._file.touched_at()
+        lease_s = heard.manifest.lease_s if heard else DEFAULT_LEASE_S
+        if self._held.templates and last_s is not None and time.time() - last_s > lease_s:
+            log.error("no word from the server for %d days: the gallery is wiped", lease_s // 86_400)
+            self._file.wipe()
+            self._held = HeldGallery.empty(self._model_id)
+            self._gallery = self._held.searchable()
