@@ -32,7 +32,7 @@ def encode(value: Any) -> bytes:
 def decode(kind: type[T], payload: bytes | bytearray | str) -> T:
     """Return the message read as kind. Raises MalformedMessage with the reason."""
     try:
-        body = json.loads(payload)
+        body = json.loads(payload, parse_constant=_not_a_number)
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(f"not JSON: {error}") from error
     if not isinstance(body, dict):
@@ -42,6 +42,10 @@ def decode(kind: type[T], payload: bytes | bytearray | str) -> T:
         if version != VERSION:
             raise MalformedMessage(f"version {version!r} is not {VERSION}")
     return _read(kind, body, kind.__name__)
+
+
+def _not_a_number(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _plain(value: Any) -> Any:
