@@ -53,9 +53,9 @@ def build_daily_report(
 ) -> ReportRun:
     """Write the report's files below home/reports, and enqueue it to HR and managers. Raises UnknownSite.
 
-    renderers: by file ending, "pdf" and "csv". A report that is ready stays as it is, and nobody gets it
-    twice; with revise, a new revision is made when what it says has changed. The files are rendered outside
-    of any transaction; a run that failed half-way is taken up again.
+    renderers: by file ending, "pdf" and "csv". A report that was sent stays as it is, and nobody gets it
+    twice; with revise, a new revision is made when what it says has changed. One that was only written is
+    written anew. The files are rendered outside of any transaction; what failed half-way is taken up again.
     """
     options = options or ReportOptions()
     run, report, readers = _begin(engine, site_id, business_date, rules, now=now, revise=revise)
@@ -121,15 +121,17 @@ def _begin(
     try:
         with UnitOfWork(engine) as work:
             run = reports.latest(work.session, site_id, day)
-            if run is not None and run.state == "ready" and not revise:
+            is_sent = run is not None and run.state == "ready" and reports.is_sent(work.session, run.id)
+            if run is not None and is_sent and not revise:
                 return run, None, []
-            number = 1 if run is None else run.revision + (run.state == "ready")
+            number = 1 if run is None else run.revision + is_sent
             report = daily_report(work, site_id, day, rules, now=now, revision=number)
-            if run is not None and run.state == "ready":
-                if _figures(report) == run.totals:
-                    return run, None, []
-                run = None
-            run = run or reports.begin(work.session, site_id, day, number, now)
+            if run is not None and is_sent and _figures(report) == run.totals:
+                return run, None, []
+            if run is None or is_sent:
+                run = reports.begin(work.session, site_id, day, number, now)
+            else:
+                reports.begin_again(work.session, run.id, now)
             return run, report, people.recipients(work.session, site_id, *READERS)
     except IntegrityError:  # another process began the same revision a moment ago
         with UnitOfWork(engine) as work:

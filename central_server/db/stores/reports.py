@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from central_server.db.models import ReportRun
+from central_server.db.models import Notification, ReportRun
 
 DAILY = "daily"
 
@@ -33,6 +33,17 @@ def begin(session: Session, site_id: str, day: date, revision: int, now: datetim
     session.add(run)
     session.flush()
     return run
+
+
+def begin_again(session: Session, run_id: int, now: datetime) -> None:
+    """Take the run up once more: it failed half-way, or nobody has been sent it yet."""
+    session.execute(update(ReportRun).where(ReportRun.id == run_id).values(state="due", created_at=now))
+
+
+def is_sent(session: Session, run_id: int) -> bool:
+    """Tell whether anybody has been, or is being, sent the run."""
+    sent = select(Notification.notification_id).where(Notification.report_run_id == run_id).limit(1)
+    return session.scalar(sent) is not None
 
 
 def finish(session: Session, run_id: int, *, pdf_path: str, csv_path: str, totals: dict[str, Any]) -> bool:

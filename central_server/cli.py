@@ -1,0 +1,130 @@
+"""`hadir server …`: the operator's commands. Each says in one sentence what went wrong."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from central_server import commands, processes
+from central_server.config import ServerConfig, read_server_config
+from common import logs
+from common.settings import SettingsError
+
+OK, FAILED, MISUSED = 0, 1, 2
+
+Command = Callable[[ServerConfig, argparse.Namespace], int]
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; return the exit code: 0 done, 1 failed, 2 called wrongly or badly configured."""
+    given = parser().parse_args(arguments)
+    try:
+        config = read_server_config(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return MISUSED
+    logs.set_up(config.log_level, secrets=config.secrets())
+    command: Command = given.command
+    try:
+        return command(config, given)
+    except commands.CommandError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except (OperationalError, ProgrammingError) as error:
+        print(f"The database cannot be used: {error.orig}. Is it up to date (`migrate`)?", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="hadir server", description="The central server of Hadir.")
+    add = top.add_subparsers(required=True, metavar="COMMAND").add_parser
+    _processes(add)
+    _people(add)
+    _places(add)
+    _days(add)
+    return top
+
+
+def _processes(add: Callable[..., argparse.ArgumentParser]) -> None:
+    for name, command, words in (
+        ("run", processes.run, "broker (if embedded), web and worker together, for one box"),
+        ("web", processes.web, "the dashboard and the agents' HTTP endpoints"),
+        ("worker", processes.worker, "hears the agents, alerts, sends, reports"),
+        ("broker", processes.broker, "the embedded MQTT broker"),
+        ("migrate", commands.migrate, "bring the database up to date"),
+    ):
+        add(name, help=words).set_defaults(command=command)
+
+
+def _people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    user = add("user", help="the people who log in").add_subparsers(required=True, metavar="ACTION")
+    new = user.add_parser("add", help="make an account; the password comes from standard input or is made up")
+    new.add_argument("name")
+    new.add_argument("--role", choices=("admin", "hr", "supervisor", "viewer"), default="viewer")
+    new.add_argument("--language", choices=("id", "en"), default="id")
+    new.add_argument("--employee", help="the employee code of this person, e.g. of a supervisor")
+    new.set_defaults(command=commands.add_user)
+
+    employee = add("employee", help="the people who are seen").add_subparsers(required=True, metavar="ACTION")
+    new = employee.add_parser("add", help="add somebody")
+    new.add_argument("code")
+    new.add_argument("name")
+    new.add_argument("--site", required=True)
+    for option in ("department", "phone", "email", "supervisor"):
+        new.add_argument(f"--{option}", default="")
+    new.set_defaults(command=commands.add_employee)
+
+    table = add("import-employees", help="add or change employees from a CSV file: all rows, or none")
+    table.add_argument("file")
+    table.add_argument("--site", required=True)
+    table.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    table.set_defaults(command=commands.import_employees)
+
+    leave = add("resign", help="end an employment; the face templates are erased once it is over")
+    leave.add_argument("code")
+    leave.add_argument("--on", type=_date, help="the last day, YYYY-MM-DD (default: today)")
+    leave.set_defaults(command=commands.resign)
+
+
+def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
+    site = add("site", help="places with a time zone of their own").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    new = site.add_parser("add", help="add a site")
+    new.add_argument("id", help="a short name: a-z, 0-9 and '-'")
+    new.add_argument("name")
+    new.add_argument("--timezone", help="IANA name, e.g. Asia/Makassar")
+    new.add_argument("--report-at", help="local time of the daily report, e.g. 17:30")
+    new.set_defaults(command=commands.add_site)
+
+    code = add("join-code", help="a one-time code with which an agent joins a site")
+    code.add_argument("--site", required=True)
+    code.add_argument("--agent-name", default="")
+    code.set_defaults(command=commands.join_code)
+
+
+def _days(add: Callable[..., argparse.ArgumentParser]) -> None:
+    report = add("report", help="write the daily report now; prints the paths of its files")
+    report.add_argument("--site", required=True)
+    report.add_argument("--date", type=_date, help="business date, YYYY-MM-DD (default: the site's today)")
+    report.add_argument("--send", action="store_true", help="send it to HR and managers too")
+    report.set_defaults(command=commands.report)
+
+    again = add("recompute", help="recompute attendance from the events, after shifts or rules changed")
+    again.add_argument("--from", dest="first", type=_date, required=True)
+    again.add_argument("--to", dest="last", type=_date, required=True)
+    again.set_defaults(command=commands.recompute)
+
+    add("purge", help="delete what may not be kept any longer, now").set_defaults(command=commands.purge)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from error

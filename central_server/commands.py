@@ -1,0 +1,250 @@
+"""What the operator's commands do. Each is a use case, or a few, in one transaction."""
+
+import argparse
+import csv
+import getpass
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from central_server.adapters.report_files import RENDERERS
+from central_server.config import ServerConfig
+from central_server.db import migrate as migrations
+from central_server.db.engine import open_engine
+from central_server.db.models import Site
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.audit import note
+from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
+from central_server.services.import_people import import_people
+from central_server.services.join_agent import make_join_code
+from central_server.services.manage_people import PersonDetails, PersonRefused
+from central_server.services.manage_people import add_employee as add_person
+from central_server.services.manage_users import UserRefused
+from central_server.services.manage_users import add_user as add_account
+from central_server.services.purge_expired import purge_expired
+from central_server.services.recompute_attendance import recompute_range
+from central_server.services.resign_employee import UnknownEmployee, resign_employee
+from common.ids import is_slug
+
+
+class CommandError(Exception):
+    """The command cannot be done; says why in a sentence."""
+
+
+def migrate(config: ServerConfig, _given: argparse.Namespace) -> int:
+    migrations.upgrade(config.database_url)
+    print("The database is up to date.")
+    return 0
+
+
+def add_user(config: ServerConfig, given: argparse.Namespace) -> int:
+    password, is_made_up = _password()
+    with _work(config) as work:
+        try:
+            add_account(
+                work,
+                username=given.name,
+                password=password,
+                role=given.role,
+                language=given.language,
+                employee_id=given.employee,
+                now=_now(),
+                actor=_actor(),
+            )
+        except UserRefused as error:
+            raise CommandError(f"The account was not made: {error.problem.replace('_', ' ')}.") from error
+    print(f"{given.name} may log in as {given.role}.")
+    if is_made_up:
+        print(f"Password: {password}")
+    return 0
+
+
+def add_site(config: ServerConfig, given: argparse.Namespace) -> int:
+    timezone = given.timezone or config.timezone
+    if not is_slug(given.id):
+        raise CommandError(f"{given.id!r} is not a short name of a-z, 0-9 and '-'.")
+    try:
+        ZoneInfo(timezone)
+    except (OSError, ValueError, LookupError) as error:
+        raise CommandError(f"{timezone!r} is not an IANA time zone, like Asia/Jakarta.") from error
+    with _work(config) as work:
+        if work.session.get(Site, given.id) is not None:
+            raise CommandError(f"There is a site {given.id} already.")
+        site = Site(site_id=given.id, name=given.name, timezone=timezone)
+        if given.report_at:
+            site.report_at = _time(given.report_at)
+        work.session.add(site)
+        note(work, _actor(), "site.add", given.id, now=_now(), timezone=timezone)
+    print(f"Site {given.id} in {timezone}.")
+    return 0
+
+
+def add_employee(config: ServerConfig, given: argparse.Namespace) -> int:
+    details = PersonDetails(
+        name=given.name,
+        department=given.department,
+        phone=given.phone,
+        email=given.email,
+        supervisor_id=given.supervisor,
+    )
+    with _work(config) as work:
+        _require_site(work, given.site)
+        try:
+            add_person(work, given.code, details, site_id=given.site, now=_now(), actor=_actor())
+        except PersonRefused as error:
+            raise CommandError(f"{error.field}: {error.problem.replace('_', ' ')}.") from error
+    print(f"{given.code} {given.name} was added. Record consent and a photo on the dashboard.")
+    return 0
+
+
+def import_employees(config: ServerConfig, given: argparse.Namespace) -> int:
+    try:
+        with Path(given.file).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CommandError(f"Cannot read {given.file}: {error}.") from error
+    with _work(config) as work:
+        done = import_people(
+            work, rows, site_id=given.site, now=_now(), actor=_actor(), dry_run=given.dry_run
+        )
+    for bad in done.bad:
+        print(f"line {bad.line}: {bad.problem}", file=sys.stderr)
+    if done.bad:
+        raise CommandError(f"{len(done.bad)} problems; nothing was changed.")
+    words = "would be" if given.dry_run else "were"
+    print(f"{done.added} {words} added, {done.changed} {words} changed.")
+    return 0
+
+
+def join_code(config: ServerConfig, given: argparse.Namespace) -> int:
+    with _work(config) as work:
+        _require_site(work, given.site)
+        code = make_join_code(
+            work,
+            given.site,
+            agent_name=given.agent_name,
+            by=_user(),
+            secret_key=config.secret_key,
+            now=_now(),
+        )
+    print(
+        "Good for one agent and 24 hours. On the agent's machine:\n"
+        f"  hadir agent join {config.base_url}/{code}"
+    )
+    return 0
+
+
+def report(config: ServerConfig, given: argparse.Namespace) -> int:
+    engine, now = open_engine(config.database_url), _now()
+    try:
+        with UnitOfWork(engine) as work:
+            site = _require_site(work, given.site)
+        run = build_daily_report(
+            engine,
+            given.site,
+            given.date or now.astimezone(ZoneInfo(site.timezone)).date(),
+            config.home,
+            now=now,
+            rules=config.rules,
+            renderers=RENDERERS,
+            options=ReportOptions(config.language, config.whatsapp.report_template),
+            revise=True,
+            send=given.send,
+        )
+    except UnknownSite as error:
+        raise CommandError(f"{error}.") from error
+    finally:
+        engine.dispose()
+    if run.state != "ready":
+        raise CommandError(f"The report is {run.state}: {run.error or 'another process is making it'}.")
+    print(f"{run.pdf_path}\n{run.csv_path}")
+    return 0
+
+
+def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
+    if given.last < given.first:
+        raise CommandError("--to is before --from.")
+    with _work(config) as work:
+        days = recompute_range(work, given.first, given.last, config.rules, now=_now())
+        note(
+            work, _actor(), "attendance.recompute", f"{given.first} {given.last}", now=_now(), days=len(days)
+        )
+    print(f"{len(days)} person-days were recomputed.")
+    return 0
+
+
+def resign(config: ServerConfig, given: argparse.Namespace) -> int:
+    on = given.on or date.today()  # noqa: DTZ011 - the operator's own today
+    with _work(config) as work:
+        try:
+            erased = resign_employee(work, given.code, on, config.home, now=_now(), actor=_actor())
+        except UnknownEmployee as error:
+            raise CommandError(f"{error}.") from error
+    if erased is None:
+        print(f"{given.code} leaves after {on}; the face templates are erased then.")
+    else:
+        print(f"{given.code} has left; {erased} face templates were erased, agents are told.")
+    return 0
+
+
+def purge(config: ServerConfig, _given: argparse.Namespace) -> int:
+    with _work(config) as work:
+        done = purge_expired(work, config.rules, config.home, now=_now())
+    print(f"Deleted: {done.snapshots} snapshots, {done.bad_messages} unreadable messages.")
+    return 0
+
+
+@contextmanager
+def _work(config: ServerConfig) -> Iterator[UnitOfWork]:
+    engine: Engine = open_engine(config.database_url)
+    try:
+        with UnitOfWork(engine) as work:
+            yield work
+    finally:
+        engine.dispose()
+
+
+def _require_site(work: UnitOfWork, site_id: str) -> Site:
+    site = work.session.get(Site, site_id)
+    if site is None:
+        raise CommandError(f"There is no site {site_id}.")
+    return site
+
+
+def _password() -> tuple[str, bool]:
+    """Return a password typed or piped in; nothing given: a new one, and True."""
+    if sys.stdin is None:
+        typed = ""
+    elif sys.stdin.isatty():
+        typed = getpass.getpass("Password (leave empty to have one made up): ")
+    else:
+        typed = sys.stdin.readline().rstrip("\r\n")
+    return (typed, False) if typed else (secrets.token_urlsafe(12), True)
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is not a time like 17:30.") from error
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _actor() -> str:
+    return f"shell:{_user()}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
