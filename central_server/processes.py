@@ -39,6 +39,7 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
                 "graceful_timeout": 3,
                 "loglevel": config.log_level.lower(),
                 "proc_name": "hadir-web",
+                "control_socket_disable": True,
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)

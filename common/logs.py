@@ -30,5 +30,14 @@ def set_up(level: str = "INFO", *, secrets: tuple[str, ...] = ()) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacted(secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("apscheduler", "xhtml2pdf", "urllib3", "fontTools", "amqtt", "transitions", "httpx"):
+    for chatty in (
+        "alembic",
+        "apscheduler",
+        "xhtml2pdf",
+        "urllib3",
+        "fontTools",
+        "amqtt",
+        "transitions",
+        "httpx",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)

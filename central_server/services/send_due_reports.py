@@ -66,7 +66,7 @@ def send_due_reports(
 
 
 def _is_done(work: UnitOfWork, site_id: str, day: date, due_at: datetime) -> bool:
-    """Tell whether the report was made after its time; an earlier one was somebody's look at the day so far."""
+    """Tell whether the report was made after its time; an earlier one was a look at the day so far."""
     run = reports.latest(work.session, site_id, day)
     if run is None or run.state != "ready" or run.created_at < due_at:
         return False
