@@ -116,7 +116,7 @@ class Demo:
         stage.write_agent_config(
             models=self.options.models, allow_dlib=engine_name == "dlib", video=video, anchor_s=anchor
         )
-        return f"{engine_name} {model_id}"
+        return engine_name
 
     def _clip(self) -> Path:
         """Return the virtual camera's clip; made on first use."""

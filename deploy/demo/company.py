@@ -17,7 +17,6 @@ STAFF = (
     (MANAGER, "Hendra Gunawan", "Management", "6281234567802"),
     (HR, "Ratna Kusuma", "People", "6281234567803"),
 )
-PHONES = tuple(phone for *_, phone in STAFF)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from central_server.supervisor import ProcessSpec
-from deploy.demo.company import PHONES, TIMEZONE, ZONE
+from deploy.demo.company import STAFF, TIMEZONE, ZONE
 from deploy.demo.options import ROOT, DemoOptions
 
 PHONE_NUMBER_ID = "100000000000001"
@@ -82,8 +82,10 @@ class Stage:
 
     def sandbox(self) -> ProcessSpec:
         arguments = ["--port", str(self.sandbox_port), "--home", str(self.options.home / "sandbox")]
-        arguments += ["--callback", f"{self.web_url}/webhooks/whatsapp", "--phone-number-id", PHONE_NUMBER_ID]
-        arguments += [word for phone in PHONES for word in ("--open-window", phone)]
+        arguments += ["--callback", f"{self.web_url}/webhooks/whatsapp"]
+        # Everybody has written to us, so that alerts arrive as free text: the four lines, byte for byte.
+        arguments += ["--open-windows", ",".join(phone for *_, phone in STAFF)]
+        arguments += [f"--contact={phone}={name}" for _, name, _, phone in STAFF]
         return self.python("sandbox", "central_server.sandbox", *arguments)
 
     def agent(self) -> ProcessSpec:

@@ -92,7 +92,7 @@ class Watch:
                 continue
             self._messages.add(message["id"])
             text = message.get("text", "")
-            self.say(f"          WhatsApp to {message['to']}:\n" + _indented(text))
+            self.say(f"          WhatsApp to {message['phone']}:\n" + _indented(text))
             if text.startswith("[ALERT]") and not self.alert_text:
                 self.alert_text = text
 
