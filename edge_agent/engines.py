@@ -1,18 +1,31 @@
 """Which recogniser this machine uses: chosen once, in a fixed order, and said aloud with the reason."""
 
+import importlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 
-from edge_agent.ports import FaceAnalyser as FaceAnalyser  # part of this module's interface
+from edge_agent.adapters import model_packs
+from edge_agent.adapters.model_packs import PackError
+from edge_agent.ports import FaceAnalyser
 
 Say = Callable[[str], None]
-REQUIREMENTS = Path(__file__).parents[1] / "requirements-dlib.txt"
+ROOT = Path(__file__).resolve().parents[1]
+NOT_FOR_BUSINESS = "its weights are for non-commercial research only"
 
 
 class NoEngineError(Exception):
-    """No recogniser can be had; the message says what was tried."""
+    """No recogniser can be had; the message says what was tried and why it failed."""
+
+
+class InstallError(Exception):
+    """The dlib packages cannot be installed."""
 
 
 def choose_engine(
@@ -21,13 +34,95 @@ def choose_engine(
     allow_dlib: bool,
     allow_download: bool,
     say: Say,
+    folder: Path | None = None,
+    base_url: str = model_packs.BASE_URL,
+    install: Callable[[Say], None] | None = None,
 ) -> FaceAnalyser:
-    from edge_agent.adapters.face_analyser import InsightFaceAnalyser
+    """Return the recogniser: the pack that was given, else one found, else one fetched, else dlib.
 
-    cv2.setNumThreads(1)
-    if models is not None:
-        say(f"recogniser: InsightFace pack {models} (given)")
-        return InsightFaceAnalyser(models)
-    from edge_agent.adapters.face_analyser_dlib import DlibAnalyser
+    models falls back on HADIR_MODELS; folder is where packs are kept (~/.insightface/models); install
+    brings the dlib packages. A pack that was asked for is used or fails: nothing stands in for it.
+    Raises NoEngineError.
+    """
+    cv2.setNumThreads(1)  # cameras are what runs in parallel
+    folder = folder or model_packs.packs_folder()
+    given = models or (Path(os.environ["HADIR_MODELS"]) if os.environ.get("HADIR_MODELS") else None)
+    if given is not None:
+        return _insightface(given, "it was given", say)
+    tried: list[str] = []
+    if pack := model_packs.installed_pack(folder):
+        return _insightface(pack, "it is installed", say)
+    tried.append(f"no {model_packs.PACK} in {folder}")
+    if allow_download:
+        try:
+            return _insightface(_downloaded(folder, base_url, say), "just downloaded", say)
+        except PackError as error:
+            tried.append(f"downloading it failed: {error}")
+            say(f"InsightFace's {model_packs.PACK} cannot be downloaded: {error}.")
+    if allow_dlib:
+        try:
+            return _dlib(say, "; ".join(tried), install or install_dlib)
+        except InstallError as error:
+            tried.append(f"dlib cannot be installed: {error}")
+    raise NoEngineError("There is no recogniser: " + "; ".join(tried) + ". Give a pack with --models.")
 
-    return DlibAnalyser()
+
+def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:
+    from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError
+
+    if not pack.is_dir():
+        raise NoEngineError(f"There is no model pack {pack}.")
+    try:
+        analyser = InsightFaceAnalyser(pack)
+    except ModelPackError as error:
+        raise NoEngineError(f"The model pack cannot be used: {error}.") from error
+    say(f"Recogniser: InsightFace, pack {pack.name} ({reason}; {NOT_FOR_BUSINESS}).")
+    return analyser
+
+
+def _downloaded(folder: Path, base_url: str, say: Say) -> Path:
+    say(f"Downloading InsightFace's {model_packs.PACK} (15 MB) …")
+    told = -1
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal told
+        tenth = 10 * done // total if total else -1
+        if tenth > told:
+            told = tenth
+            say(f"  [{'#' * tenth}{'.' * (10 - tenth)}] {done / 1e6:4.1f} of {(total or 0) / 1e6:.1f} MB")
+
+    return model_packs.download_pack(folder, progress, base_url=base_url)
+
+
+def _dlib(say: Say, reason: str, install: Callable[[Say], None]) -> FaceAnalyser:
+    if not _has_dlib():
+        install(say)
+        importlib.invalidate_caches()
+    try:
+        from edge_agent.adapters.face_analyser_dlib import DlibAnalyser, DlibWeightsError
+    except ImportError as error:
+        raise InstallError(f"it does not load ({error})") from error
+    try:
+        analyser = DlibAnalyser()
+    except DlibWeightsError as error:
+        raise InstallError(str(error)) from error
+    say(f"Recogniser: dlib, because there is {reason}.")
+    return analyser
+
+
+def _has_dlib() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("dlib", "face_recognition_models"))
+
+
+def install_dlib(say: Say) -> None:
+    """Install the pinned dlib packages into the running interpreter. Raises InstallError."""
+    say("Installing the dlib recogniser (about 100 MB) from the package index …")
+    requirements = ["--require-hashes", "--no-deps", "-r", "requirements-dlib.txt"]
+    if uv := shutil.which("uv"):
+        command = [uv, "pip", "install", "--python", sys.executable, *requirements]
+    else:
+        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-q", *requirements]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise InstallError(lines[-1].strip() if lines else f"pip ended with {done.returncode}")

@@ -10,7 +10,8 @@ from edge_agent.core.quality import Flaw, QualityPolicy, assess
 from edge_agent.pipeline import grey_crop
 from edge_agent.ports import FaceAnalyser
 
-PORTRAIT = QualityPolicy(min_side_px=60, max_turn=0.9, min_sharpness=0.015, min_contrast=10)
+# A three-quarter view still makes a template that finds its owner; only a near profile is refused.
+PORTRAIT = QualityPolicy(min_side_px=60, max_turn=1.5, min_sharpness=0.007, min_contrast=10)
 SECOND_FACE = 1 / 3  # of the largest face's area: smaller ones are bystanders
 MAX_PIXELS = 50_000_000
 

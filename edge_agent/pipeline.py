@@ -13,12 +13,12 @@ from edge_agent.core import motion
 from edge_agent.core.consensus import (
     NOT_YET,
     Probe,
-    Standing,
     Verdict,
-    conflict_at,
-    is_look_due,
+    beaten,
+    break_at,
+    doubts,
+    pace_s,
     settled,
-    split_at,
     weigh,
     with_probe,
 )
@@ -58,9 +58,11 @@ class _File:
     track: Track
     probes: tuple[Probe, ...] = ()
     verdict: Verdict = NOT_YET
+    doubts: int = 0  # newest looks that do not show whom the verdict names
     announced: Announced = field(default_factory=Announced)
     crop: np.ndarray | None = None
     quality: float = 0.0  # of the crop
+    sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +107,8 @@ class CameraPipeline:
         for look, embedding in zip(looks, embeddings, strict=True):
             self._learn(look, embedding, frame, ended)
         self._search_again()
-        return [*self._farewells(ended, frame), *self._due(seen, frame)]
+        withheld = self._rivals(seen, frame, ended)
+        return [*self._farewells(ended, frame), *self._due(seen, withheld, frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
         """Return the farewells of every track when the video ends or the camera is given up."""
@@ -115,10 +118,14 @@ class CameraPipeline:
     def _ended_by_cut(self, frame: Frame) -> list[_File]:
         small = cv2.resize(frame.image, motion.THUMBNAIL, interpolation=cv2.INTER_AREA)
         before, self._thumbnail = self._thumbnail, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        if not motion.is_cut(before, self._thumbnail):
-            return []
-        ended, self._files = list(self._files.values()), {}
-        return ended
+        match motion.scene(before, self._thumbnail):
+            case motion.Scene.CUT:
+                ended, self._files = list(self._files.values()), {}
+                return ended
+            case motion.Scene.SHAKEN:
+                for file in self._files.values():
+                    file.track = replace(file.track, is_ambiguous=True)
+        return []
 
     def _follow(
         self, detections: Sequence[Detection], frame: Frame, ended: list[_File]
@@ -129,15 +136,24 @@ class CameraPipeline:
         self._next_number = step.next_number
         ended += [self._files.pop(track.number) for track in step.ended]
         for track in step.tracks:
-            self._files.setdefault(track.number, _File(track=track)).track = track
+            file = self._files.setdefault(track.number, _File(track=track))
+            file.track = track
+            if not track.is_ambiguous:
+                file.sure_ms = track.last_ms
         return step.seen
 
     def _worth_embedding(self, seen: dict[int, Detection], frame: Frame) -> list[_Look]:
         looks = []
         for number, detection in seen.items():
             file = self._files[number]
-            standing, track = file.verdict.standing, file.track
-            if is_look_due(file.probes, standing, frame.mono, track.is_ambiguous, self._policy):
+            pace = pace_s(
+                file.probes,
+                file.verdict,
+                self._policy,
+                is_ambiguous=file.track.is_ambiguous,
+                doubts=file.doubts,
+            )
+            if not file.probes or frame.mono - file.probes[-1].at_ms >= pace * 1000:
                 assessment = assess(detection, grey_crop(frame.image, detection.box), self._quality)
                 if assessment.is_usable:
                     looks.append(_Look(file, detection, assessment))
@@ -146,27 +162,33 @@ class CameraPipeline:
     def _learn(self, look: _Look, embedding: np.ndarray, frame: Frame, ended: list[_File]) -> None:
         """Add one embedding to its track; a track that turns out to show two people ends and begins anew."""
         file, assessment, gallery = look.file, look.assessment, self._gallery()
-        probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good)
+        before_ms = file.probes[-1].at_ms if file.probes else file.track.first_ms
+        if file.track.is_ambiguous:  # then that is when they would have changed places
+            before_ms = max(before_ms, file.sure_ms)
+        probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms)
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
             file.crop, file.quality = evidence_crop(frame.image, look.detection.box), assessment.quality
-        verdict = weigh(file.probes, gallery, self._policy)
-        at = split_at(file.probes, gallery, self._policy)
-        if at is None and verdict.standing is Standing.CONFLICT:
-            at = conflict_at(file.probes, gallery, self._policy)
+        at = break_at(file.probes, file.verdict, gallery, self._policy)
         if at is not None:
             ended.append(self._split(file, at, evidence_crop(frame.image, look.detection.box)))
-            verdict = weigh(file.probes, gallery, self._policy)
-        file.verdict = settled(file.verdict, verdict)
+        file.verdict = settled(file.verdict, weigh(file.probes, gallery, self._policy))
+        file.doubts = doubts(file.probes, file.verdict, gallery, self._policy)
+        file.track = replace(file.track, is_ambiguous=False)
 
     def _split(self, file: _File, at: int, crop: np.ndarray) -> _File:
         """Cut file at a probe: it goes on as a new track; return the old track, which ended before that."""
         before, after = file.probes[:at], file.probes[at:]
-        old = replace(file, track=replace(file.track, last_ms=before[-1].at_ms), probes=before)
-        del self._files[file.track.number]
-        file.track = replace(file.track, number=self._next_number, first_ms=after[0].at_ms)
-        file.probes, file.verdict, file.announced = after, NOT_YET, Announced()
+        old = replace(file, track=replace(file.track, last_ms=after[0].before_ms), probes=before)
+        file.probes, file.verdict, file.doubts = after, NOT_YET, 0
         file.crop, file.quality = crop, after[-1].quality
+        return self._renumbered(file, old, after[0].at_ms)
+
+    def _renumbered(self, file: _File, old: _File, first_ms: int) -> _File:
+        """Let file go on under a number of its own, as if it began at first_ms; return old."""
+        del self._files[old.track.number]
+        file.track = replace(file.track, number=self._next_number, first_ms=first_ms)
+        file.announced = Announced()
         self._files[self._next_number] = file
         self._next_number += 1
         return old
@@ -177,12 +199,28 @@ class CameraPipeline:
         if self._searched is not None and self._searched is not gallery:
             for file in self._files.values():
                 file.verdict = weigh(file.probes, gallery, self._policy)
+                file.doubts = 0
         self._searched = gallery
 
-    def _due(self, seen: dict[int, Detection], frame: Frame) -> list[Sighted]:
+    def _rivals(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> set[int]:
+        """Return the tracks that are not to be named now: nobody is in two places at once.
+
+        The more similar face keeps the name; one that was told of before ends there and begins anew.
+        """
+        in_view = {number: self._files[number].verdict for number in seen if number in self._files}
+        lost = beaten(in_view, self._policy.margin)
+        withheld = set()
+        for number in lost:
+            file = self._files[number]
+            if file.announced.verdict is not None:
+                ended.append(self._renumbered(file, replace(file), frame.mono))
+            withheld.add(file.track.number)
+        return withheld
+
+    def _due(self, seen: dict[int, Detection], withheld: set[int], frame: Frame) -> list[Sighted]:
         due = []
         for file in list(self._files.values()):
-            if file.track.last_ms != frame.mono:
+            if file.track.number in withheld or file.track.last_ms != frame.mono:
                 continue
             kind = due_kind(file.verdict, file.announced, frame.mono, self._still_every_s)
             if kind is not None:
@@ -192,11 +230,18 @@ class CameraPipeline:
         return due
 
     def _farewells(self, ended: Sequence[_File], frame: Frame) -> list[Sighted]:
-        return [
-            Sighted(self._event(EventKind.LEFT, file, file.announced.verdict, frame), None)
-            for file in ended
-            if file.announced.verdict is not None
-        ]
+        """Tell that tracks ended; first, who they were, where only the end makes that clear."""
+        due = []
+        for file in ended:
+            verdict = settled(file.verdict, weigh(file.probes, self._gallery(), self._policy, is_over=True))
+            kind = due_kind(verdict, file.announced, file.track.last_ms, self._still_every_s)
+            if kind in (EventKind.SEEN, EventKind.UNKNOWN):
+                due.append(Sighted(self._event(kind, file, verdict, frame), file.crop))
+                file.announced = Announced(kind=kind, verdict=verdict, at_ms=frame.mono)
+            if file.announced.verdict is not None:
+                told = _last_word(verdict, file.announced.verdict)
+                due.append(Sighted(self._event(EventKind.LEFT, file, told, frame), None))
+        return due
 
     def _event(self, kind: EventKind, file: _File, verdict: Verdict, frame: Frame) -> DueEvent:
         utc = frame.ts - frame.mono
@@ -215,6 +260,11 @@ class CameraPipeline:
             frames=verdict.frames,
             quality=file.quality,
         )
+
+
+def _last_word(newest: Verdict, told: Verdict) -> Verdict:
+    """Return the newest verdict about whom the events of this track were about."""
+    return newest if newest.employee_id == told.employee_id and newest.frames else told
 
 
 def grey_crop(image: np.ndarray, box: Box) -> np.ndarray:

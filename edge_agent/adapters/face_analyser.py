@@ -27,7 +27,15 @@ log = logging.getLogger(__name__)
 LONG_SIDE_PX = 640  # of what the detector reads
 LOWEST_SCORE = 0.3  # low-scored faces may continue a track, never begin one
 
-FIELD_POLICY = MatchPolicy(threshold=0.40, two_extra=0.05, single_extra=0.12, margin=0.08, same_face=0.25)
+FIELD_POLICY = MatchPolicy(
+    threshold=0.40,
+    two_extra=0.05,
+    single_extra=0.15,
+    margin=0.08,
+    against=0.15,
+    same_face=0.35,
+    same_look=0.97,
+)
 
 
 class ModelPackError(Exception):

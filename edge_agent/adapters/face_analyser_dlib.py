@@ -25,7 +25,16 @@ LANDMARKS_FILE = "shape_predictor_5_face_landmarks.dat"
 DESCRIPTOR_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 LONG_SIDE_PX = 1280  # of what the detector reads; it finds faces from about 80 pixels there
 
-DLIB_POLICY = MatchPolicy(threshold=0.93, two_extra=0.01, single_extra=0.02, margin=0.02, same_face=0.85)
+DLIB_POLICY = MatchPolicy(
+    threshold=0.94,
+    two_extra=0.01,
+    single_extra=0.02,
+    margin=0.015,
+    against=0.03,
+    same_face=0.915,
+    same_look=0.995,
+    reverify_s=5.0,  # an embedding costs ten times what it costs with InsightFace
+)
 
 
 class DlibWeightsError(Exception):

@@ -16,7 +16,9 @@ class MatchPolicy:
     two_extra: float  # added to it when only two do
     single_extra: float  # added to it when there is only one
     margin: float  # best person minus second-best person
+    against: float  # a good look this far below the threshold speaks against a person
     same_face: float  # two good crops less alike than this show two people
+    same_look: float  # two crops more alike than this are one look: a still picture gives no new evidence
     probes: int = 3
     spacing_s: float = 0.35  # probes nearer in time than this are one look
     reverify_s: float = 3.0  # a settled track is looked at again this often
@@ -40,16 +42,16 @@ class Match:
 
     employee_id: EmployeeId
     similarity: float
-    margin: float  # over the second person; 2.0 when there is no second
+    margin: float  # over the second person; 1 when there is no second
 
 
 def nearest(similarities: Mapping[EmployeeId, float]) -> Match | None:
     """Return the most similar person; None when nobody is enrolled."""
     match nlargest(2, similarities.items(), key=itemgetter(1)):
         case [(person, best)]:
-            return Match(person, best, 2.0)
+            return Match(person, best, 1.0)
         case [(person, best), (_, second)]:
-            return Match(person, best, best - second)
+            return Match(person, best, min(1.0, best - second))
     return None
 
 

@@ -25,10 +25,10 @@ class QualityPolicy:
     min_score: float = 0.5  # of the detector
     min_side_px: float = 32.0
     max_turn: float = 2.0  # near profile; such crops match few people, not any people
-    min_sharpness: float = 0.012  # see sharpness()
+    min_sharpness: float = 0.005  # see sharpness()
     min_contrast: float = 8.0  # standard deviation of the grey levels, 0..255
     good_turn: float = 0.67  # about 40 degrees
-    good_sharpness: float = 0.025
+    good_sharpness: float = 0.012
 
 
 CROP_PX = 112  # faces are brought to this size before sharpness is measured, so that sizes compare
@@ -71,7 +71,7 @@ def assess(detection: Detection, grey: np.ndarray, policy: QualityPolicy) -> Ass
     flaw = next((flaw for flaw, holds in flaws.items() if holds), None)
     quality = (
         min(1.0, side / CROP_PX) ** 0.5
-        * min(1.0, sharp / (4 * policy.good_sharpness)) ** 0.25
+        * min(1.0, sharp / (8 * policy.good_sharpness)) ** 0.25
         * min(1.0, contrast / (4 * policy.min_contrast)) ** 0.25
         * max(0.0, 1.0 - detection.turn / policy.max_turn)
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from edge_agent.core.geometry import Box, Detection, iou
+from edge_agent.core.geometry import Box, Detection, iou, overlap
 
 Velocity = tuple[float, float]  # pixels a second
 
@@ -122,16 +122,16 @@ def _moved(track: Track, detection: Detection, at_ms: int, policy: TrackPolicy) 
         last_ms=at_ms,
         velocity=velocity,
         hits=track.hits + 1,
-        is_ambiguous=seconds > policy.long_gap_s,
+        is_ambiguous=track.is_ambiguous or seconds > policy.long_gap_s,
     )
 
 
 def _marked(tracks: Sequence[Track], policy: TrackPolicy) -> tuple[Track, ...]:
-    """Mark the tracks that came so near to one another that they may have been swapped."""
+    """Mark the tracks that touch: they may have been swapped."""
     near = {
         number
         for a, b in combinations(tracks, 2)
-        if iou(a.box.grown(policy.buffer), b.box.grown(policy.buffer)) >= policy.min_overlap
+        if overlap(a.box, b.box) > 0
         for number in (a.number, b.number)
     }
     return tuple(replace(each, is_ambiguous=True) if each.number in near else each for each in tracks)
