@@ -1,7 +1,6 @@
 """The web process: dashboard, agents' HTTP endpoints, callbacks. The root of `hadir server web`."""
 
 import hashlib
-import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,15 +15,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from central_server.blueprints import (
     access,
+    agent_api,
     alerts,
     attendance,
     auth,
     cameras,
     dashboard,
+    health,
     people,
     photos,
     reports,
     settings,
+    webhooks,
     wording,
 )
 from central_server.blueprints.extensions import Hadir, babel, csrf, db, limiter, talisman
@@ -113,20 +115,9 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 def _register(app: Flask) -> None:
     for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
         app.register_blueprint(page.blueprint)
-    for name in sorted(access.MACHINE_BLUEPRINTS):
-        _register_machine(app, name)
-
-
-def _register_machine(app: Flask, name: str) -> None:
-    from importlib import import_module
-
-    try:
-        blueprint = import_module(f"central_server.blueprints.{name}").blueprint
-    except ModuleNotFoundError:
-        app.logger.warning("blueprint %s is not there yet", name)
-        return
-    csrf.exempt(blueprint)
-    app.register_blueprint(blueprint)
+    for machine in (agent_api, health, webhooks):  # their callers have no cookies that could be abused
+        csrf.exempt(machine.blueprint)
+        app.register_blueprint(machine.blueprint)
 
 
 def _locale() -> str | None:
@@ -167,14 +158,11 @@ def _open_alerts() -> int:
     return count_open_alerts(db.session(), team())
 
 
+@cache
 def _asset(name: str) -> str:
     """Return the address of a static file, changing with its content, so that it may be cached for ever."""
-    return f"/static/{name}?v={_fingerprint(name, os.environ.get('HADIR_ASSETS', ''))}"
-
-
-@cache
-def _fingerprint(name: str, _salt: str) -> str:
-    return hashlib.sha256((Path(__file__).with_name("static") / name).read_bytes()).hexdigest()[:12]
+    content = (Path(__file__).with_name("static") / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def _error_page(error: Exception) -> Any:

@@ -19,6 +19,7 @@ from central_server.blueprints.request_facts import local_now, places, team, tex
 from central_server.db.queries.board import Board, BoardFilter, read_board
 from central_server.db.queries.devices import agents, troubles
 from central_server.db.queries.events import EventFilter, EventLine, every_event, read_events
+from central_server.db.queries.pulse import stopped_parts
 from central_server.db.queries.setup import read_setup
 
 blueprint = Blueprint("dashboard", __name__)
@@ -31,22 +32,8 @@ GROUP_OF = {reason: group for group, reasons in wording.GROUPS.items() for reaso
 @blueprint.get("/")
 def board() -> str:
     facts = _board_facts()
-    chosen: BoardFilter = facts["chosen"]
-    found: Board = facts["board"]
-    here = places()
-    anything = ("", _("All"))
     return render_template(
-        "board.html",
-        tag=_tag(facts),
-        fragment_url=url_for("dashboard.fragment", **request.args),
-        groups=[anything, *((key, it.label) for key, it in wording.GROUP_WORDS.items())],
-        zones=[anything, *((each.place_id, each.name) for each in here.zones.values())],
-        sites=[anything, *((each.place_id, each.name) for each in here.sites.values())],
-        department_choices=[
-            anything,
-            *((each, each) for each in _with(found.departments, chosen.department)),
-        ],
-        **facts,
+        "board.html", tag=_tag(facts), fragment_url=url_for("dashboard.fragment", **request.args), **facts
     )
 
 
@@ -82,11 +69,26 @@ def _board_facts() -> dict[str, Any]:
         "now": now,
         "summary": _summary(found),
         "bar": stacked((wording.GROUP_WORDS[group].tone, count) for group, count in found.counts.items()),
+        "stopped": stopped_parts(db.session(), now=now),
         "troubles": troubles(agents(db.session(), places(), now=now)),
         "setup": setup if setup and not setup.is_done else None,
         "group_urls": {group: _board_url(group, chosen.group) for group in found.counts},
         "all_url": url_for("dashboard.board", **{**request.args, "all": "1"}),
         "links": user().may("people.detail"),
+        **_choices(found, chosen),
+    }
+
+
+def _choices(found: Board, chosen: BoardFilter) -> dict[str, list[tuple[str, Any]]]:
+    anything, here = ("", _("All")), places()
+    return {
+        "groups": [anything, *((key, it.label) for key, it in wording.GROUP_WORDS.items())],
+        "zones": [anything, *((each.place_id, each.name) for each in here.zones.values())],
+        "sites": [anything, *((each.place_id, each.name) for each in here.sites.values())],
+        "department_choices": [
+            anything,
+            *((each, each) for each in _with(found.departments, chosen.department)),
+        ],
     }
 
 

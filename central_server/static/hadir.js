@@ -51,7 +51,8 @@ class LivePart {
 
   show(html, tag) {
     this.tag = tag;
-    Idiomorph.morph(this.element, html, { morphStyle: "innerHTML", ignoreActiveValue: true });
+    const keep = (old) => !(old.dataset && "keep" in old.dataset); // a form somebody may be using
+    Idiomorph.morph(this.element, html, { morphStyle: "innerHTML", callbacks: { beforeNodeMorphed: keep } });
   }
 
   lost() {

@@ -13,14 +13,14 @@ from central_server.db.models import Employee, FaceTemplate, Presence
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 
-# What needs somebody's attention comes first.
-ORDER = ("out", "unsure", "absent", "in", "away", "blank")
+GROUPS = ("in", "out", "unsure", "absent", "away", "blank")  # as they are counted
+ORDER = ("out", "unsure", "absent", "in", "away", "blank")  # what needs somebody's attention comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFilter:
     words: str = ""  # part of a name or code
-    group: str = ""  # one of ORDER
+    group: str = ""  # one of GROUPS
     zone_id: str = ""
     department: str = ""
     site_id: str = ""
@@ -69,7 +69,7 @@ def read_board(
     return Board(
         rows=tuple(shown[:limit]),
         found=len(shown),
-        counts={group: counts.get(group, 0) for group in ORDER},
+        counts={group: counts.get(group, 0) for group in GROUPS},
         departments=tuple(sorted({each.department for each in everyone if each.department})),
     )
 
@@ -118,7 +118,7 @@ def _row(each: Row[Any], places: Places, groups: Mapping[str, str]) -> BoardRow:
         department=each.department,
         reason=reason,
         group=groups.get(reason, "away"),
-        where=places.where(each.zone_id, each.camera_id),
+        where=places.where(each.zone_id, each.camera_id) if each.last_seen else "",
         last_seen=places.local(each.last_seen, site_id),
         since=places.local(each.since, site_id),
     )
