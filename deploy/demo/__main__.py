@@ -192,7 +192,7 @@ class Demo:
         )
 
     def _finish_once(self, stage: Stage, watch: Watch, engine_name: str, started: float) -> int:
-        day = company.today().date().isoformat()
+        day = watch.business_date.isoformat()
         said = self._command(stage, "central_server", "report", "--site", company.SITE, "--date", day)
         written = [Path(word) for word in said.split() if word.endswith((".pdf", ".csv"))]
         files = {path.suffix: path for path in written if path.is_file() and path.stat().st_size > 0}
@@ -247,7 +247,8 @@ def _interrupt(*_: object) -> None:
 def main(arguments: list[str]) -> int:
     set_up("WARNING")
     demo = Demo(parse(arguments))
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where the shell started us deaf to Ctrl-C
+        signal.signal(number, _interrupt)
     try:
         return demo.run()
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """The company of the demo: one site, one zone, its people, a shift that is on now. Written once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
@@ -112,7 +112,3 @@ def _is_on(shift: models.Shift, local: datetime) -> bool:
     """Tell whether the shift still has an hour to go."""
     begun = (local - local.replace(hour=shift.starts.hour, minute=shift.starts.minute)) % timedelta(days=1)
     return begun < timedelta(hours=8)
-
-
-def today(now: datetime | None = None) -> datetime:
-    return (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE))

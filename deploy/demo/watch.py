@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import requests
@@ -23,6 +23,7 @@ class Watch:
     recognised: set[str] = field(default_factory=set)
     unknown_events: int = 0
     alert_text: str = ""
+    business_date: date = date.min  # of the newest event
     _last_event: int = 0
     _alerts: dict[int, str] = field(default_factory=dict)
     _presence: dict[str, str] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class Watch:
 
     def _look_at_events(self, session: Session, names: dict[str, str]) -> None:
         for event in session.scalars(select(Event).where(Event.id > self._last_event).order_by(Event.id)):
-            self._last_event = event.id
+            self._last_event, self.business_date = event.id, event.business_date
             if event.kind == "unknown":
                 self.unknown_events += 1
                 self.say(f"{_clock(event.ts)}  somebody unknown is at {event.camera_id}")
