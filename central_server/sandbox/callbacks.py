@@ -17,7 +17,7 @@ from central_server.sandbox.store import Store
 
 log = logging.getLogger(__name__)
 
-BATCH = 20  # updates in one callback
+BATCH_FROM, BATCH = 10, 20  # so many updates waiting go out together, so many at most in one callback
 TICK_S = 0.05
 MOST_WAIT_S = 30.0
 
@@ -62,14 +62,16 @@ class Callbacks:
             self.store.mark_shown([row["id"]])
 
     def _call(self) -> bool:
-        now = time.time()
-        due = self.store.due_callbacks(now, BATCH)
-        ids = [row["id"] for row in due]
-        if not due or not self.settings.callback or self._post(due):
+        """Make the callbacks that are due: one by one, or in batches when many have piled up."""
+        due = self.store.due_callbacks(time.time(), BATCH)
+        for rows in [due] if len(due) >= BATCH_FROM else [[row] for row in due]:
+            ids = [row["id"] for row in rows]
+            if self.settings.callback and not self._post(rows):
+                wait_s = min(2.0 ** max(row["attempts"] for row in rows), MOST_WAIT_S)
+                self.store.put_off(ids, time.time() + wait_s)
+                return False
             self.store.mark_done(ids)
-            return True
-        self.store.put_off(ids, now + min(2.0 ** max(row["attempts"] for row in due), MOST_WAIT_S))
-        return False
+        return True
 
     def _post(self, due: list[dict[str, Any]]) -> bool:
         body = json.dumps(self.document(due), ensure_ascii=False).encode()
@@ -84,22 +86,27 @@ class Callbacks:
         return answer.ok
 
     def document(self, due: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return one callback with everything in due, as Meta batches it."""
-        value: dict[str, Any] = {
+        """Return one callback with everything in due: one change for each person and kind."""
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in due:
+            groups.setdefault((row["kind"], _person(row["value"])), []).append(row["value"])
+        changes = [
+            {"field": "messages", "value": self._value(kind, phone, updates)}
+            for (kind, phone), updates in groups.items()
+        ]
+        entry = {"id": self.settings.business_id, "changes": changes}
+        return {"object": "whatsapp_business_account", "entry": [entry]}
+
+    def _value(self, kind: str, phone: str, updates: list[dict[str, Any]]) -> dict[str, Any]:
+        name = self.store.contacts().get(phone, {}).get("name") or phone
+        return {
             "messaging_product": "whatsapp",
             "metadata": {
                 "display_phone_number": self.settings.own_number,
                 "phone_number_id": self.settings.phone_number_id,
             },
-        }
-        for row in due:
-            value.setdefault(row["kind"], []).append(row["value"])
-        if senders := {each["from"] for each in value.get("messages", [])}:
-            value["contacts"] = [{"profile": {"name": each}, "wa_id": each} for each in sorted(senders)]
-        change = {"field": "messages", "value": value}
-        return {
-            "object": "whatsapp_business_account",
-            "entry": [{"id": self.settings.business_id, "changes": [change]}],
+            "contacts": [{"profile": {"name": name}, "wa_id": phone, "user_id": f"ID.{phone}"}],
+            kind: updates,
         }
 
     def _verify(self) -> bool:
@@ -122,3 +129,7 @@ class Callbacks:
             "" if self.is_verified else f"the webhook's handshake failed (HTTP {answer.status_code})"
         )
         return self.is_verified
+
+
+def _person(value: dict[str, Any]) -> str:
+    return value.get("recipient_id") or value["from"]

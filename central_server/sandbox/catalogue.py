@@ -36,8 +36,9 @@ class Template:
         """Return it as GET message_templates shows it."""
         components: list[dict[str, Any]] = []
         if self.header:
-            components.append({"type": "HEADER", "format": self.header})
-        components.append({"type": "BODY", "text": self.body})
+            example = {"header_handle": ["https://127.0.0.1/example.pdf"]}
+            components.append({"type": "HEADER", "format": self.header, "example": example})
+        components.append({"type": "BODY", "text": self.body} | self._example())
         if self.buttons:
             replies = [{"type": "QUICK_REPLY", "text": text} for text in self.buttons]
             components.append({"type": "BUTTONS", "buttons": replies})
@@ -50,6 +51,14 @@ class Template:
             "parameter_format": "NAMED" if self.is_named else "POSITIONAL",
             "components": components,
         }
+
+    def _example(self) -> dict[str, Any]:
+        if not self.variables:
+            return {}
+        if not self.is_named:
+            return {"example": {"body_text": [self.variables]}}
+        values = [{"param_name": name, "example": name} for name in self.variables]
+        return {"example": {"body_text_named_params": values}}
 
 
 _ALERT = (

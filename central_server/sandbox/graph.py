@@ -166,7 +166,10 @@ def templates(version: str, business_id: str) -> Response:
     """Every template that may be sent."""
     wanted = request.args.get("name")
     known = [each.document() for each in _network().store.templates() if wanted in {None, each.name}]
-    return jsonify(data=known, paging={})
+    count = len(known)
+    summary = {"total_count": count, "message_template_count": count, "message_template_limit": 6000}
+    summary["are_translations_complete"] = True
+    return jsonify(data=known, paging={}, summary=summary)
 
 
 @blueprint.post("/<version>/<business_id>/message_templates")

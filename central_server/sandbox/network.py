@@ -67,7 +67,12 @@ class Network:
     ) -> str:
         """Let phone write to us, or tap a button of the message `about`; opens its 24 hours."""
         wamid, now = f"wamid.{uuid4().hex}", time.time()
-        value: dict[str, Any] = {"from": phone, "id": wamid, "timestamp": str(int(now))}
+        value: dict[str, Any] = {
+            "from": phone,
+            "from_user_id": f"ID.{phone}",
+            "id": wamid,
+            "timestamp": str(int(now)),
+        }
         tapped = self.store.message(about) if button else None
         if button and tapped and tapped["kind"] == "interactive":
             reply = {"type": "button_reply", "button_reply": {"id": button[1], "title": button[0]}}
@@ -100,7 +105,7 @@ class Network:
 
 def _about(phone: str, raw: dict[str, Any], fault: int | None) -> dict[str, Any]:
     """Return what a status says besides the status."""
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"recipient_user_id": f"ID.{phone}"}
     if tracker := raw.get("biz_opaque_callback_data"):
         more["biz_opaque_callback_data"] = tracker
     if fault is not None:
