@@ -5,7 +5,7 @@ import threading
 import time as clock
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time
 from random import random
 from zoneinfo import ZoneInfo
 
@@ -110,6 +110,10 @@ class DailySchedule:
                 misfire_grace_time=MISFIRE_GRACE_S,
             )
             self._planned[name] = (job.at, job.timezone)
+
+    def next_times(self) -> dict[str, datetime]:
+        """Return when each job is due next, in its own time zone."""
+        return {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
 
 
 def daily_trigger(at: time, timezone: str) -> CronTrigger:

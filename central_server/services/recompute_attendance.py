@@ -92,6 +92,6 @@ def _recompute(
             merge_gap=rules.unseen_after,
         )
     )
-    if result.first_in_ts or result.status not in _NOT_WORTH_A_ROW:
+    if before is not None or result.first_in_ts or result.status not in _NOT_WORTH_A_ROW:
         attendance.put(work.session, result, now=now)
     return result

@@ -1,0 +1,199 @@
+"""The operator's commands and the worker, as processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from central_server.config import read_server_config
+from central_server.db.engine import open_engine
+from central_server.db.migrate import upgrade
+from central_server.db.models import Employee, JoinCode, Lease, OrgHierarchy, ReportRun, User
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.manage_users import is_password
+from tests import builders
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def environment(tmp_path: Path, free_port) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HADIR", "DATABASE"))}
+    return kept | {
+        "HADIR_HOME": str(tmp_path / "home"),
+        "HADIR_BROKER_PORT": str(free_port()),
+        "HADIR_TICK_S": "0.5",
+    }
+
+
+@pytest.fixture
+def server(environment: dict[str, str]) -> Iterator[Engine]:
+    """A migrated database with the site `plant`."""
+    url = read_server_config(environment).database_url
+    upgrade(url)
+    engine = open_engine(url)
+    with UnitOfWork(engine) as work:
+        builders.a_site(work.session)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def hadir(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "central_server", *arguments],
+            env=environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_worker(environment: dict[str, str]) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "central_server", "worker"]
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def holder(engine: Engine) -> int:
+    """Return the number of the process that holds the worker's lease, 0 for nobody."""
+    with UnitOfWork(engine) as work:
+        owner = work.session.scalar(select(Lease.owner).where(Lease.until > builders.now()))
+    return int(owner.split("/")[1]) if owner else 0
+
+
+def test_one_worker_works_the_next_one_waits(server, start_worker):
+    """kill -9 of the first: the second takes over at once. SIGTERM: it ends cleanly and frees the lease."""
+    first = start_worker()
+    until(lambda: holder(server) == first.pid)
+    second = start_worker()
+    time.sleep(1.5)  # enough for the second to ask more than once
+    assert holder(server) == first.pid
+    first.kill()
+    first.wait()
+    until(lambda: holder(server) == second.pid)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(PATIENCE_S) == 0
+    assert holder(server) == 0
+
+
+def test_a_worker_refuses_a_database_that_is_not_up_to_date(hadir):
+    """One sentence, and no stack trace."""
+    done = hadir("worker")
+    assert done.returncode == 1
+    assert "hadir server migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_made_up_password_is_shown_once_and_opens_the_account(server, hadir):
+    """Nothing was typed: a password is made."""
+    done = hadir("user", "add", "sari", "--role", "hr")
+    password = re.search(r"Password: (\S+)", done.stdout)[1]
+    with UnitOfWork(server) as work:
+        user = work.session.scalars(select(User)).one()
+    assert (user.username, user.role, is_password(user, password)) == ("sari", "hr", True)
+    again = hadir("user", "add", "sari", typed="a long password\n")
+    assert (again.returncode, again.stderr.strip()) == (1, "The account was not made: name taken.")
+
+
+def test_a_join_code_is_a_link(server, hadir):
+    """It names the server; only its hash is kept."""
+    done = hadir("join-code", "--site", "plant")
+    assert re.search(r"http://127.0.0.1:8080/[0-9A-Z]{4}-[0-9A-Z]{4}$", done.stdout.strip())
+    with UnitOfWork(server) as work:
+        assert len(work.session.scalars(select(JoinCode)).one().code_hash) >= 32
+
+
+def test_the_report_command_prints_two_files(server, hadir):
+    """PDF and CSV, written and not sent."""
+    done = hadir("report", "--site", "plant", "--date", "2026-11-23")
+    pdf, csv = (Path(line) for line in done.stdout.splitlines())
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert csv.suffix == ".csv"
+    with UnitOfWork(server) as work:
+        assert work.session.scalars(select(ReportRun)).one().state == "ready"
+    assert hadir("report", "--site", "moon").stderr.strip() == "There is no site moon."
+    assert hadir("report", "--site", "plant", "--date", "today").returncode == 2
+
+
+CSV = """employee_id,name,phone,supervisor_id,started_on
+E1,Budi Santoso,0812-3456-7890,E2,2024-01-31
+E2,Sari Dewi,+62 811 000 222,,
+"""
+
+
+def test_importing_a_table_is_all_or_nothing(server, hadir, tmp_path):
+    """A dry run changes nothing; a bad row names its line; the good file adds, and adds once."""
+    file = tmp_path / "people.csv"
+    file.write_text(CSV + ",Nobody,abc,E9,yesterday\nE1,Twice,,,\n")
+    bad = hadir("import-employees", str(file), "--site", "plant")
+    assert bad.returncode == 1
+    for words in ("line 4: employee_id ''", "line 4: phone 'abc'", "line 4: supervisor_id E9",
+                  "line 5: employee_id E1 is on line 2", "nothing was changed"):  # fmt: skip
+        assert words in bad.stderr
+    file.write_text(CSV)
+    assert "2 would be added" in hadir("import-employees", str(file), "--site", "plant", "--dry-run").stdout
+    with UnitOfWork(server) as work:
+        assert work.session.query(Employee).count() == 0
+    assert "2 were added" in hadir("import-employees", str(file), "--site", "plant").stdout
+    assert "2 were changed" in hadir("import-employees", str(file), "--site", "plant").stdout
+    with UnitOfWork(server) as work:
+        budi = work.session.get(Employee, "E1")
+        assert (budi.phone, budi.consent_at) == ("6281234567890", None)
+        assert work.session.scalars(select(OrgHierarchy)).one().supervisor_id == "E2"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("site", "add", "Big Site", "x"),
+        ("site", "add", "b", "x", "--timezone", "Mars"),
+        ("site", "add", "plant", "x"),
+        ("employee", "add", "E1", "Budi", "--site", "moon"),
+        ("resign", "E9"),
+        ("recompute", "--from", "2026-11-02", "--to", "2026-11-01"),
+        ("import-employees", "nowhere.csv", "--site", "plant"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(server, hadir, arguments):
+    """Exit code 1, one line, no stack trace."""
+    done = hadir(*arguments)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_every_mistake_in_the_settings_is_told_at_once(hadir, environment):
+    """Two mistakes, one answer, exit code 2."""
+    environment |= {"HADIR_TICK_S": "soon", "HADIR_TIMEZONE": "Mars/Olympus"}
+    done = hadir("purge")
+    assert done.returncode == 2
+    assert "HADIR_TICK_S" in done.stderr
+    assert "HADIR_TIMEZONE" in done.stderr
