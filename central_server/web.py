@@ -96,6 +96,7 @@ def _flask_settings(config: ServerConfig) -> dict[str, Any]:
         "SESSION_REFRESH_EACH_REQUEST": False,  # the board asks every 2 s: that must not keep a login alive
         "SESSION_COOKIE_NAME": "hadir_session",
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session; a board left open must still work
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),  # static addresses carry a fingerprint
         "MAX_CONTENT_LENGTH": UPLOAD_LIMIT,
         "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
     }

@@ -18,7 +18,7 @@ from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
-from central_server.blueprints.forms import CorrectionForm, put_problem
+from central_server.blueprints.forms import CorrectionForm, options, put_problem
 from central_server.blueprints.request_facts import day_asked, places, team, text, today, user
 from central_server.db.models import Employee
 from central_server.db.queries.attendance import (
@@ -141,10 +141,9 @@ def correct(day: str, employee_id: str) -> ResponseReturnValue:
         abort(404)
     form = CorrectionForm(data=_values(line)) if request.method == "GET" else CorrectionForm()
     statuses = ("present", "late", "absent", "incomplete", "leave")
-    form.status.choices = [
-        ("", _("From the times")),
-        *((each, wording.ATTENDANCE[each].label) for each in statuses),
-    ]
+    form.status.choices = options(
+        [("", _("From the times")), *((each, wording.ATTENDANCE[each].label) for each in statuses)]
+    )
     if form.validate_on_submit():
         try:
             _save(form, line, when)

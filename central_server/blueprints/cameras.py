@@ -4,7 +4,7 @@ from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 
 from central_server.blueprints.extensions import db, hadir, utc_now
-from central_server.blueprints.forms import JoinCodeForm
+from central_server.blueprints.forms import JoinCodeForm, options
 from central_server.blueprints.request_facts import local_now, places, user
 from central_server.db.queries.devices import agents, bad_messages, open_join_codes
 from central_server.services.join_agent import make_join_code
@@ -40,8 +40,8 @@ def join_code() -> str:
 
 def _form() -> JoinCodeForm:
     form = JoinCodeForm()
-    form.site_id.choices = [(each.place_id, each.name) for each in places().sites.values()]
-    form.site_id.choices = form.site_id.choices or [("", _("Main site"))]
+    sites = [(each.place_id, each.name) for each in places().sites.values()]
+    form.site_id.choices = options(sites or [("", _("Main site"))])
     return form
 
 

@@ -1,5 +1,7 @@
 """The forms. What a value must be is decided by the services; forms only ask."""
 
+from collections.abc import Iterable
+
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
@@ -14,13 +16,21 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
 from central_server.blueprints import wording
 from central_server.services.manage_users import ROLES
 
 NEEDED = InputRequired(lazy("This is needed."))
-LANGUAGES = [("id", "Bahasa Indonesia"), ("en", "English")]
+
+
+def options(pairs: Iterable[tuple[str, LazyString | str]]) -> list[SelectChoice]:
+    """Return the choices of a select field from (value, words)."""
+    return [SelectChoice(value, words) for value, words in pairs]
+
+
+LANGUAGES = options([("id", "Bahasa Indonesia"), ("en", "English")])
 
 
 class DayField(DateField):
@@ -69,7 +79,9 @@ class CorrectionForm(FlaskForm):
 
 class RecipientForm(FlaskForm):
     name = StringField(lazy("Name"), [NEEDED], render_kw={"autocomplete": "off", "maxlength": 120})
-    role = SelectField(lazy("Role"), choices=[(each, wording.ROLE_WORDS[each]) for each in ("hr", "manager")])
+    role = SelectField(
+        lazy("Role"), choices=options((each, wording.ROLE_WORDS[each]) for each in ("hr", "manager"))
+    )
     phone = TelField(lazy("Phone for WhatsApp"), render_kw={"autocomplete": "off", "maxlength": 32})
     email = EmailField(lazy("E-mail"), render_kw={"autocomplete": "off", "maxlength": 200})
     site_id = SelectField(lazy("Site"), validate_choice=False)
@@ -94,7 +106,7 @@ class UserForm(FlaskForm):
     username = StringField(lazy("User name"), [NEEDED], render_kw={"autocomplete": "off", "maxlength": 64})
     name = StringField(lazy("Name"), render_kw={"autocomplete": "off", "maxlength": 120})
     role = SelectField(
-        lazy("Role"), choices=[(each, wording.ROLE_WORDS[each]) for each in ROLES], default="hr"
+        lazy("Role"), choices=options((each, wording.ROLE_WORDS[each]) for each in ROLES), default="hr"
     )
     employee_id = SelectField(lazy("Employee"), validate_choice=False)
     password = PasswordField(lazy("Password"), [NEEDED], render_kw={"autocomplete": "new-password"})

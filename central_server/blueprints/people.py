@@ -13,7 +13,7 @@ from central_server.blueprints.alerts import STATE_WORDS
 from central_server.blueprints.charts import column, day_timeline
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import day as day_words
-from central_server.blueprints.forms import NewPersonForm, PersonForm, ResignForm, put_problem
+from central_server.blueprints.forms import NewPersonForm, PersonForm, ResignForm, options, put_problem
 from central_server.blueprints.request_facts import local_now, places, team, text, today, user
 from central_server.db.queries.alerts import alerts_of
 from central_server.db.queries.attendance import days_of_person
@@ -120,7 +120,7 @@ def consent_text() -> str:
 @blueprint.route("/add", methods=["GET", "POST"])
 def add() -> str | Response:
     form = NewPersonForm(is_watched=True) if request.method == "GET" else NewPersonForm()
-    form.supervisor_id.choices = _supervisors()
+    form.supervisor_id.choices = options(_supervisors())
     if form.validate_on_submit():
         code = (form.employee_id.data or "").strip()
         try:
@@ -141,7 +141,7 @@ def add() -> str | Response:
 def edit(employee_id: str) -> str | Response:
     person = _person(employee_id)
     form = PersonForm(data=_present(person)) if request.method == "GET" else PersonForm()
-    form.supervisor_id.choices = [each for each in _supervisors() if each[0] != employee_id]
+    form.supervisor_id.choices = options(each for each in _supervisors() if each[0] != employee_id)
     back = url_for("people.detail", employee_id=employee_id)
     if form.validate_on_submit():
         try:

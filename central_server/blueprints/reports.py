@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from central_server.adapters.report_files import RENDERERS
 from central_server.blueprints.extensions import db, hadir, utc_now
-from central_server.blueprints.forms import RecipientForm, problem
+from central_server.blueprints.forms import RecipientForm, options, problem
 from central_server.blueprints.request_facts import places, today, user
 from central_server.db.models import ReportRun
 from central_server.db.queries.reports import read_reports, recipients, report_sites
@@ -31,7 +31,7 @@ def index() -> str:
 
 def _form() -> RecipientForm:
     form = RecipientForm()
-    form.site_id.choices = [(each.place_id, each.name) for each in places().sites.values()]
+    form.site_id.choices = options((each.place_id, each.name) for each in places().sites.values())
     return form
 
 

@@ -9,7 +9,14 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints.access import signed_in
 from central_server.blueprints.extensions import db, hadir, limiter, utc_now
-from central_server.blueprints.forms import LanguageForm, PasswordForm, UserForm, problem, put_problem
+from central_server.blueprints.forms import (
+    LanguageForm,
+    PasswordForm,
+    UserForm,
+    options,
+    problem,
+    put_problem,
+)
 from central_server.blueprints.request_facts import places, text, user
 from central_server.db.models import User
 from central_server.db.queries.people import choices_of_supervisors
@@ -76,7 +83,7 @@ def users() -> str:
 
 def _user_form() -> UserForm:
     form = UserForm()
-    form.employee_id.choices = [("", "–"), *choices_of_supervisors(db.session())]
+    form.employee_id.choices = options([("", "–"), *choices_of_supervisors(db.session())])
     return form
 
 
@@ -91,7 +98,7 @@ def add_user() -> ResponseReturnValue:
     form = _user_form()
     if not form.validate_on_submit():
         return _users(form), 422
-    known = {code for code, _name in form.employee_id.choices}
+    known = {each.value for each in form.employee_id.choices}
     try:
         with hadir().work() as work:
             manage_users.add_user(

@@ -78,16 +78,11 @@ def alerts_query(state: str, kind: str, team: Team) -> Select[Any]:
 
 def alert_lines(session: Session, places: Places, rows: Sequence[Alert]) -> tuple[AlertLine, ...]:
     """Return the lines for these alerts, with three questions whatever their number."""
-    people = dict(
-        session.execute(
-            select(Employee.employee_id, Employee.name).where(
-                Employee.employee_id.in_({each.employee_id for each in rows if each.employee_id})
-            )
-        )
-        .tuples()
-        .all()
+    named = select(Employee.employee_id, Employee.name).where(
+        Employee.employee_id.in_({each.employee_id for each in rows if each.employee_id})
     )
-    agents = dict(session.execute(select(Agent.agent_id, Agent.name)).tuples().all())
+    people = dict(session.execute(named).all())
+    agents = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     sent = _notifications(session, [each.alert_id for each in rows])
     return tuple(_line(each, places, people, agents, sent.get(each.alert_id, [])) for each in rows)
 

@@ -101,15 +101,12 @@ def departments(session: Session) -> tuple[str, ...]:
 def people_lines(session: Session, rows: Sequence[Employee]) -> tuple[PersonLine, ...]:
     """Return the lines for these employees, with three questions whatever their number."""
     ids = [each.employee_id for each in rows]
-    templates = dict(
-        session.execute(
-            select(FaceTemplate.employee_id, func.count())
-            .where(FaceTemplate.employee_id.in_(ids))
-            .group_by(FaceTemplate.employee_id)
-        )
-        .tuples()
-        .all()
+    counted = (
+        select(FaceTemplate.employee_id, func.count())
+        .where(FaceTemplate.employee_id.in_(ids))
+        .group_by(FaceTemplate.employee_id)
     )
+    templates = dict(session.execute(counted).all())
     photos: dict[tuple[str, str], int] = {
         (employee, state): count
         for employee, state, count in session.execute(

@@ -1,0 +1,272 @@
+"""What the pages show, on a real database."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import event
+
+from central_server.db import models
+from central_server.db.unit_of_work import UnitOfWork
+from tests import builders
+from tests.integration.test_web_security import PAGES
+from tests.web_world import PageReader, WebWorld, a_web_world, inhabit, open_alert, post, put_presence
+
+MORE_PAGES = ("/login", "/alerts/1", "/nothing", "/people/EMP003", "/attendance/?date=2026-11-20")
+
+
+@pytest.fixture
+def empty(engine, tmp_path) -> WebWorld:
+    return a_web_world(engine, tmp_path)
+
+
+@pytest.fixture
+def world(empty) -> WebWorld:
+    inhabit(empty)
+    open_alert(empty, "EMP003")
+    return empty
+
+
+def add_events(world: WebWorld, count: int, **values) -> None:
+    at = datetime.now(UTC)
+    with UnitOfWork(world.engine) as work:
+        for number in range(count):
+            fields = {
+                "event_id": f"plant-agent-e-{values.get('employee_id')}-{number}",
+                "agent_id": "plant-agent",
+                "epoch": f"e{values.get('employee_id')}",
+                "seq": number,
+                "site_id": "plant",
+                "zone_id": "plant-gate",
+                "camera_id": "plant-cam",
+                "track_id": f"t{number}",
+                "kind": "seen",
+                "ts": at,
+                "last_seen": at,
+                "received_at": at,
+                "business_date": at.date(),
+            }
+            work.session.add(models.Event(**fields | values))
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_every_page_is_sound(world, language):
+    """One heading, the language told, a label for every field, no id twice, nothing inline, tags closed."""
+    with UnitOfWork(world.engine) as work:
+        for user in work.session.query(models.User):
+            user.language = language
+    client = world.client("admin")
+    for url in (*PAGES.values(), *MORE_PAGES):
+        browser = world.stranger() if url == "/login" else client
+        reply = browser.get(url, headers={"Accept-Language": language})
+        if reply.mimetype != "text/html":
+            continue
+        page = PageReader(reply.text)
+        assert not page.problems, (url, page.problems)
+        assert not page.unlabelled, (url, page.unlabelled)
+        assert not page.repeated_ids, (url, page.repeated_ids)
+        if "<html" in reply.text:
+            assert page.headings == 1, url
+            assert page.language == (language if url != "/login" else "id"), url
+
+
+def test_an_empty_system_says_what_to_do_next(empty):
+    """No page of a system without a site, people or agents fails; the board lists the first steps."""
+    client = empty.client("admin")
+    for name, url in PAGES.items():
+        expected = 404 if "EMP001" in url or name == "attendance.pdf_file" else 200
+        assert client.get(url).status_code == expected, url
+    board = client.get("/").text
+    assert "Four steps to the first name" in board
+    assert "worker is not running" in board
+
+
+def test_the_board_says_who_is_where_in_words(world):
+    """Name, status, how long ago, and where; and one sentence for those who listen to it."""
+    text = world.client("hr").get("/").text
+    assert "Budi Santoso" in text
+    assert "2 min ago" in text
+    assert "Entrance Zone" in text
+    assert "1 in area, 1 out of area, 1 not arrived" in text
+    assert text.index("Ahmad Hidayat") < text.index("Budi Santoso"), "what needs attention comes first"
+
+
+def test_the_board_can_be_narrowed(world):
+    """By a part of the name, by status, by zone, by department."""
+    client = world.client("hr")
+
+    def shown(query: str) -> set[str]:
+        text = client.get(f"/board?{query}").text
+        return {name for name in ("Budi Santoso", "Sari Dewi", "Ahmad Hidayat") if name in text}
+
+    assert shown("q=BUDI") == {"Budi Santoso"}
+    assert shown("group=out") == {"Ahmad Hidayat"}
+    assert shown("zone=plant-gate") == {"Budi Santoso", "Ahmad Hidayat"}
+    assert shown("department=Gudang&sort=name") == {"Budi Santoso", "Sari Dewi", "Ahmad Hidayat"}
+    assert shown("q=nobody-at-all") == set()
+
+
+def test_the_board_is_sent_again_only_when_it_has_changed(world):
+    """Unchanged: 304 and no body. A change of presence: the new board."""
+    client = world.client("hr")
+    tag = client.get("/board").headers["ETag"]
+    same = client.get("/board", headers={"If-None-Match": tag})
+    assert (same.status_code, same.data) == (304, b"")
+    with UnitOfWork(world.engine) as work:
+        put_presence(work.session, "EMP001", "off", "out_of_area", datetime.now(UTC) - timedelta(minutes=6))
+    changed = client.get("/board", headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+    assert "0 in area, 2 out of area" in changed.text
+
+
+def test_a_dead_camera_or_agent_or_worker_is_said_aloud(world):
+    """HR reads why the board cannot tell, in words a technician can act on."""
+    with UnitOfWork(world.engine) as work:
+        camera = work.session.get_one(models.Camera, "plant-cam")
+        camera.state, camera.reason = "offline", "auth"
+    assert "refused the user name or password" in world.client("hr").get("/").text
+    with UnitOfWork(world.engine) as work:
+        agent = work.session.get_one(models.Agent, "plant-agent")
+        agent.heartbeat_at = datetime.now(UTC) - timedelta(minutes=5)
+        work.session.query(models.Lease).filter_by(name="worker").delete()
+    text = world.client("hr").get("/").text
+    assert "does not report" in text
+    assert "does not change at the moment" in text
+
+
+def test_the_number_of_questions_does_not_grow_with_the_people(world):
+    """Board, lists and attendance ask the database as often for 200 people as for three."""
+    client = world.client("hr")
+    asked: list[str] = []
+    event.listen(
+        world.app.extensions["hadir"].engine, "before_cursor_execute", lambda *each: asked.append(each[2])
+    )
+
+    def questions() -> dict[str, int]:
+        counts = {}
+        for url in ("/", "/people/", "/attendance/", "/alerts/", "/events"):
+            asked.clear()
+            assert client.get(url).status_code == 200
+            counts[url] = len(asked)
+        return counts
+
+    before = questions()
+    with UnitOfWork(world.engine) as work:
+        for number in range(100, 300):
+            builders.an_employee(work.session, f"EMP{number}")
+            put_presence(work.session, f"EMP{number}", "available", "in_area", datetime.now(UTC))
+    add_events(world, 60, employee_id="EMP100")
+    assert questions() == before
+    assert max(before.values()) <= 16
+
+
+def test_turning_the_pages_shows_each_event_once(world):
+    """Also when all of them happened at the same instant."""
+    add_events(world, 120, employee_id="EMP001")
+    client = world.client("hr")
+    url, seen = "/events?kind=seen", 0
+    for _ in range(5):
+        text = client.get(url).text
+        seen += text.count("Came into view</span>")
+        if 'rel="next"' not in text:
+            break
+        url = text.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
+    assert seen == 120
+    assert client.get("/events?older=nonsense").status_code == 200
+
+
+def test_events_can_be_narrowed_by_camera_kind_person_and_time(world):
+    """What is still in view is left out unless asked for; unknown faces have no name."""
+    add_events(world, 1, employee_id="EMP001", kind="still")
+    add_events(world, 1, employee_id=None, kind="unknown", sim_score=0.21)
+    client = world.client("hr")
+    assert "Still in view</span>" not in client.get("/events").text
+    assert "Still in view</span>" in client.get("/events?kind=all").text
+    text = client.get("/events?kind=unknown").text
+    assert "Unknown" in text
+    assert "similarity 0.21" in text
+    assert "Unknown face</span>" not in client.get("/events?q=budi").text
+    assert "No events match" in client.get("/events?from=2020-01-01&to=2020-01-02").text
+    assert "No events match" in client.get("/events?camera=other").text
+
+
+def test_an_export_computes_nothing(world):
+    """A name that a spreadsheet would run as a formula arrives as plain text, in both exports."""
+    with UnitOfWork(world.engine) as work:
+        work.session.get_one(models.Employee, "EMP001").name = '=HYPERLINK("http://evil","x")'
+        work.session.get_one(models.Employee, "EMP002").name = "@SUM(A1)"
+    add_events(world, 1, employee_id="EMP001")
+    for url in ("/events.csv", "/attendance/day.csv"):
+        reply = world.client("hr").get(url)
+        assert reply.mimetype == "text/csv"
+        assert "attachment" in reply.headers["Content-Disposition"]
+        cells = [cell for row in csv.reader(io.StringIO(reply.data.decode("utf-8-sig"))) for cell in row]
+        assert any("HYPERLINK" in cell for cell in cells)
+        assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "-"))]
+
+
+def test_an_alert_tells_its_whole_story(world):
+    """The words as sent, who was told and what became of it; and who takes care of it, once."""
+    client = world.client("hr")
+    text = client.get("/alerts/1").text
+    assert "Status: OUT OF AREA (last seen 6 min ago)" in text
+    assert "Sari Dewi" in text
+    assert "The provider refused the message." in text
+    assert "131026" in text
+    assert post(client, "/alerts/1/acknowledge").status_code == 302
+    post(world.client("admin"), "/alerts/1/acknowledge")
+    assert [each.acknowledged_by for each in world.rows(models.Alert)] == ["Hr"]
+    assert "Hr takes care of it" in client.get("/alerts/1").text
+    assert "alert.acknowledge" in [each.action for each in world.rows(models.AuditLog)]
+
+
+def test_a_correction_lies_over_what_the_cameras_saw(world):
+    """It needs a reason, the day is computed again, and who did it is on the page."""
+    client, day = world.client("hr"), date(2026, 11, 20)
+    url = f"/attendance/{day}/EMP001"
+    assert "This is needed." in post(client, url, {"first_in": "08:01", "last_out": "17:02"}).text
+    times = {"first_in": "17:30", "last_out": "08:00", "reason": "night"}
+    assert post(client, url, times).status_code == 302, "a night shift ends the next morning"
+    times = {"first_in": "08:01", "last_out": "17:02", "reason": "Worked at a client"}
+    assert post(client, url, times).status_code == 302
+    row = next(each for each in world.rows(models.Attendance) if each.business_date == day)
+    assert (row.status, row.first_in_ts) == ("present", datetime(2026, 11, 20, 1, 1, tzinfo=UTC))
+    assert "Worked at a client" in client.get(url).text
+    assert "corrected by HR" in client.get(f"/attendance/?date={day}").text
+    corrections = [each for each in world.rows(models.AuditLog) if each.action == "attendance.correct"]
+    assert {each.actor for each in corrections} == {"user:hr"}
+
+
+def test_a_report_can_be_made_now_and_fetched(world):
+    """PDF and CSV, each fetch noted; a recipient needs an address."""
+    client = world.client("hr")
+    assert post(client, "/reports/now").status_code == 302
+    run = world.rows(models.ReportRun)[0]
+    assert client.get(f"/reports/{run.id}.pdf").data.startswith(b"%PDF")
+    assert b"Budi Santoso" in client.get(f"/reports/{run.id}.csv").data
+    assert client.get(f"/reports/{run.id}.exe").status_code == 404
+    assert [each.action for each in world.rows(models.AuditLog)].count("report.download") == 2
+    somebody = {"name": "Ibu Ratna", "role": "hr", "site_id": "plant", "language": "id"}
+    assert "Give a phone number" in post(client, "/reports/recipients", somebody).text
+    assert post(client, "/reports/recipients", somebody | {"phone": "0811 222 333"}).status_code == 302
+    assert [each.phone for each in world.rows(models.ReportRecipient)] == ["62811222333"]
+
+
+def test_a_join_code_is_shown_once_and_never_kept(world):
+    """With the exact command; the database has only its hash."""
+    reply = post(world.client("admin"), "/cameras/join-code", {"agent_name": "Lobby", "site_id": "plant"})
+    code = reply.text.split('class="big-code">')[1].split("<")[0]
+    assert f"./hadir agent join http://127.0.0.1:8080/{code}" in reply.text
+    kept = world.rows(models.JoinCode)[0]
+    assert code.replace("-", "") not in repr(vars(kept))
+    assert code not in world.client("admin").get("/cameras/").text
+
+
+def test_static_files_may_be_kept_by_the_browser(world):
+    """Their address changes with their content, so they need not be asked for again."""
+    page = world.client("hr").get("/").text
+    address = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    reply = world.stranger().get(address)
+    assert reply.status_code == 200
+    assert "max-age=31536000" in reply.headers["Cache-Control"]
