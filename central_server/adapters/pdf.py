@@ -8,7 +8,6 @@ from threading import Lock
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from central_server.adapters import pdf_long
 from central_server.adapters.report_view import (
     STATUS_COLOURS,
     bar,
@@ -39,6 +38,8 @@ class RenderError(Exception):
 def render_pdf(report: DailyReport, language: str) -> bytes:
     """Return the report as a PDF, A4. Raises RenderError."""
     if len(report.rows) > MOST_ROWS_IN_HTML:
+        from central_server.adapters import pdf_long
+
         return pdf_long.render(report, language, FOLDER / "fonts")
     from xhtml2pdf import pisa  # it takes a third of a second: only who needs it waits
     from xhtml2pdf.config.resources import ResourceAccessPolicy
