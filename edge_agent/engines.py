@@ -50,10 +50,9 @@ def choose_engine(
     if given is not None:
         return _insightface(given, "it was given", say)
     tried: list[str] = []
-    if pack := model_packs.installed_pack(folder):
-        return _insightface(pack, "it is installed", say)
-    tried.append(f"no {model_packs.PACK} in {folder}")
-    if allow_download:
+    if found := _found(folder, tried, say):
+        return found
+    if allow_download and model_packs.installed_pack(folder) is None:
         try:
             return _insightface(_downloaded(folder, base_url, say), "just downloaded", say)
         except PackError as error:
@@ -65,6 +64,21 @@ def choose_engine(
         except InstallError as error:
             tried.append(f"dlib cannot be installed: {error}")
     raise NoEngineError("There is no recogniser: " + "; ".join(tried) + ". Give a pack with --models.")
+
+
+def _found(folder: Path, tried: list[str], say: Say) -> FaceAnalyser | None:
+    """Return the engine of the installed pack; note in tried why there is none."""
+    pack = model_packs.installed_pack(folder)
+    if pack is None:
+        tried.append(f"no {model_packs.PACK} in {folder}")
+        return None
+    known = "" if model_packs.is_known(pack) else ", though its files are not those that we know"
+    try:
+        return _insightface(pack, "it is installed" + known, say)
+    except NoEngineError as error:
+        say(str(error))
+        tried.append(f"the pack {pack} does not load")
+        return None
 
 
 def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:
@@ -106,7 +120,7 @@ def _dlib(say: Say, reason: str, install: Callable[[Say], None]) -> FaceAnalyser
         analyser = DlibAnalyser()
     except DlibWeightsError as error:
         raise InstallError(str(error)) from error
-    say(f"Recogniser: dlib, because there is {reason}.")
+    say(f"Recogniser: dlib, since there is {reason}.")
     return analyser
 
 

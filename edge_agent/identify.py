@@ -27,7 +27,7 @@ MERGE_GAP_S = 2.0  # tracks of one person no further apart than this are one app
 
 
 class InputError(Exception):
-    """The video or the people folder cannot be used; the message is one sentence for the person who gave it."""
+    """The video or the people folder cannot be used; the message is one sentence about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class _File:
     verdict: Verdict = NOT_YET
     doubts: int = 0  # newest looks that do not show whom the verdict names
     announced: Announced = field(default_factory=Announced)
+    is_withheld: bool = False  # another face in view is more like the person
     crop: np.ndarray | None = None
     quality: float = 0.0  # of the crop
     sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
@@ -107,8 +108,8 @@ class CameraPipeline:
         for look, embedding in zip(looks, embeddings, strict=True):
             self._learn(look, embedding, frame, ended)
         self._search_again()
-        withheld = self._rivals(seen, frame, ended)
-        return [*self._farewells(ended, frame), *self._due(seen, withheld, frame)]
+        self._withhold(seen, frame, ended)
+        return [*self._farewells(ended, frame), *self._due(frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
         """Return the farewells of every track when the video ends or the camera is given up."""
@@ -202,25 +203,23 @@ class CameraPipeline:
                 file.doubts = 0
         self._searched = gallery
 
-    def _rivals(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> set[int]:
-        """Return the tracks that are not to be named now: nobody is in two places at once.
+    def _withhold(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> None:
+        """Name nobody in two places at once: the more similar face keeps the name.
 
-        The more similar face keeps the name; one that was told of before ends there and begins anew.
+        Where the other one was told of already, that ends here, and it goes on as a track not told of.
         """
         in_view = {number: self._files[number].verdict for number in seen if number in self._files}
         lost = beaten(in_view, self._policy.margin)
-        withheld = set()
-        for number in lost:
+        for number in in_view:
             file = self._files[number]
-            if file.announced.verdict is not None:
-                ended.append(self._renumbered(file, replace(file), frame.mono))
-            withheld.add(file.track.number)
-        return withheld
+            file.is_withheld = number in lost
+            if file.is_withheld and file.announced.verdict is not None:
+                ended.append(self._renumbered(file, replace(file, is_withheld=False), frame.mono))
 
-    def _due(self, seen: dict[int, Detection], withheld: set[int], frame: Frame) -> list[Sighted]:
+    def _due(self, frame: Frame) -> list[Sighted]:
         due = []
-        for file in list(self._files.values()):
-            if file.track.number in withheld or file.track.last_ms != frame.mono:
+        for file in self._files.values():
+            if file.is_withheld or file.track.last_ms != frame.mono:
                 continue
             kind = due_kind(file.verdict, file.announced, frame.mono, self._still_every_s)
             if kind is not None:
@@ -233,6 +232,8 @@ class CameraPipeline:
         """Tell that tracks ended; first, who they were, where only the end makes that clear."""
         due = []
         for file in ended:
+            if file.is_withheld:
+                continue
             verdict = settled(file.verdict, weigh(file.probes, self._gallery(), self._policy, is_over=True))
             kind = due_kind(verdict, file.announced, file.track.last_ms, self._still_every_s)
             if kind in (EventKind.SEEN, EventKind.UNKNOWN):

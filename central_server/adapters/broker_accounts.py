@@ -76,6 +76,11 @@ class BrokerAccounts:
                 _replace(kept, secrets.token_urlsafe(32))
             return kept.read_text().strip()
 
+    def note_protocol(self, protocol: str) -> None:
+        """Write down which MQTT the broker that uses these files speaks: 5 or 311."""
+        with self._locked():
+            _replace(self.folder / "protocol", protocol)
+
     def _write(self, lines: dict[str, str]) -> None:
         _replace(self.password_file, "".join(f"{name}:{kept}\n" for name, kept in sorted(lines.items())))
 
@@ -92,6 +97,15 @@ def password_of_server(broker: BrokerConfig) -> str:
     if broker.password or broker.accounts_dir is None:
         return broker.password
     return BrokerAccounts(broker.accounts_dir).server_password()
+
+
+def protocol_of(broker: BrokerConfig) -> str:
+    """Return the MQTT version to begin with, 5 or 311: what the embedded broker speaks, else what is set."""
+    try:
+        noted = (broker.accounts_dir / "protocol").read_text().strip() if broker.accounts_dir else ""
+    except OSError:
+        noted = ""
+    return noted if noted in ("5", "311") else broker.protocol
 
 
 def may(username: str, server: str, topic: str, *, writes: bool) -> bool:

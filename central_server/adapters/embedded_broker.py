@@ -82,6 +82,7 @@ def serve(broker: BrokerConfig, stop: threading.Event, *, binary: str | None = "
     accounts.write_access_rules(broker.username)
     _wait_for_port(broker.port, stop)
     binary = find_mosquitto() if binary == "" else binary
+    accounts.note_protocol("5" if binary else "311")
     if binary:
         return _Mosquitto(binary, accounts, broker.port).serve(stop)
     log.warning("no mosquitto here: using amqtt, which is for demos and tests only")
@@ -107,10 +108,11 @@ class _Mosquitto:
         # not end together with us.
         user = "user root\n" if os.geteuid() == 0 else ""
         self.settings.write_text(_SETTINGS.format(port=self.port, folder=self.accounts.folder, user=user))
+        seen = _stamp(self.accounts)  # before it reads them: what changes from here on, it must be told
         child = self._start(stop)
         log.info("mosquitto listens on 127.0.0.1:%d", self.port)
         try:
-            return self._watch(child, stop)
+            return self._watch(child, seen, stop)
         finally:
             _end(child)
 
@@ -139,8 +141,7 @@ class _Mosquitto:
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 
-    def _watch(self, child: subprocess.Popen[bytes], stop: threading.Event) -> int:
-        seen = _stamp(self.accounts)
+    def _watch(self, child: subprocess.Popen[bytes], seen: tuple[int, ...], stop: threading.Event) -> int:
         while not stop.wait(POLL_S):
             if (code := child.poll()) is not None:
                 raise BrokerError(f"mosquitto ended by itself (exit status {code}).")

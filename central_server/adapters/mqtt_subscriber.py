@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
-from central_server.adapters.broker_accounts import password_of_server
+from central_server.adapters.broker_accounts import password_of_server, protocol_of
 from central_server.adapters.command_post import CommandPost
 from central_server.adapters.message_intake import record_message, record_stubborn_message
 from central_server.config import ServerConfig
@@ -34,7 +34,7 @@ log = logging.getLogger("hadir.subscriber")
 
 CLIENT_ID = "hadir-server"  # always the same: a second server takes the session over, which is the fence
 KEEPALIVE_S = 20
-ANSWER_PATIENCE_S = 10.0
+ANSWER_PATIENCE_S = 6.0
 TURN_S = 0.05
 MOST_AT_ONCE = 200  # messages of one transaction
 MOST_IN_FLIGHT = 500
@@ -61,7 +61,7 @@ class Subscriber:
         self.config, self.engine, self.now, self.most_wait_s = config, engine, now, most_wait_s
         self.is_online = False
         self.instance = secrets.token_hex(4)
-        self._protocol = config.broker.protocol
+        self._protocol = protocol_of(config.broker)
         self._stopping, self._nudged = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
         self._last_words = ""

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
 
-from central_server.adapters.broker_accounts import BrokerAccounts
+from central_server.adapters.broker_accounts import BrokerAccounts, protocol_of
 from central_server.adapters.event_intake import read_envelope
 from central_server.config import BrokerConfig, ServerConfig
 from central_server.db.models import Agent
@@ -137,7 +137,7 @@ def _broker_for_agents(broker: BrokerConfig) -> dict[str, Any]:
     return {
         "host": broker.public_host,
         "port": broker.public_port,
-        "protocol": broker.protocol,
+        "protocol": protocol_of(broker),
         "ca_pem": ca_pem,
     }
 

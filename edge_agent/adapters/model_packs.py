@@ -11,7 +11,7 @@ import shutil
 import socket
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,11 +37,15 @@ def packs_folder() -> Path:
     return Path.home() / ".insightface" / "models"
 
 
-def installed_pack(folder: Path, pinned: dict[str, str] = PINNED) -> Path | None:
-    """Return the pack in the packs folder, if all the files that we load are there and are what they should be."""
+def installed_pack(folder: Path) -> Path | None:
+    """Return the pack in the packs folder, whoever put it there."""
     pack = folder / PACK
-    is_whole = all((pack / name).is_file() and _sha256(pack / name) == pin for name, pin in pinned.items())
-    return pack if is_whole else None
+    return pack if any(pack.glob("*.onnx")) else None
+
+
+def is_known(pack: Path, pinned: Mapping[str, str] = PINNED) -> bool:
+    """Tell whether the files of pack are the ones that are pinned."""
+    return all((pack / name).is_file() and _sha256(pack / name) == pin for name, pin in pinned.items())
 
 
 def download_pack(
@@ -49,7 +53,7 @@ def download_pack(
     progress: Progress,
     *,
     base_url: str = BASE_URL,
-    pinned: dict[str, str] = PINNED,
+    pinned: Mapping[str, str] = PINNED,
     connect_s: float = CONNECT_S,
 ) -> Path:
     """Fetch the pack into the packs folder and return it; nothing half-done is ever found there.
@@ -97,7 +101,7 @@ def _fetch(url: str, part: Path, progress: Progress, connect_s: float) -> None:
         )
 
 
-def _unpack(archive: Path, folder: Path, pinned: dict[str, str]) -> Path:
+def _unpack(archive: Path, folder: Path, pinned: Mapping[str, str]) -> Path:
     """Check and move the archive's files into place at once; a wrong archive is deleted."""
     fresh, pack = folder / f".{PACK}.new", folder / PACK
     shutil.rmtree(fresh, ignore_errors=True)
@@ -114,7 +118,8 @@ def _unpack(archive: Path, folder: Path, pinned: dict[str, str]) -> Path:
                 archive.unlink()
                 shutil.rmtree(fresh)
                 raise PackError(f"{name} is not the file that we know (its SHA-256 differs)")
-    shutil.rmtree(pack, ignore_errors=True)
+    if pack.exists():
+        pack.rmdir()  # empty, or it is somebody's and stays
     fresh.rename(pack)
     archive.unlink()
     return pack

@@ -44,7 +44,7 @@ from edge_agent.drain import Drain
 log = logging.getLogger("hadir.link")
 
 KEEPALIVE_S = 15
-ANSWER_PATIENCE_S = 10.0  # for the broker's answer to CONNECT
+ANSWER_PATIENCE_S = 6.0  # for the broker's answer to CONNECT
 LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05

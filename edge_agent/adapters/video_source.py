@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,7 @@ class VideoSource:
         capture = None
         try:
             capture = open_capture(self._camera)
-            for image in _frames(capture, self._camera):
+            for image in _frames(capture, self._camera, self._stopping.wait):
                 if self._stopping.is_set():
                     break
                 if image is not None:
@@ -206,10 +206,13 @@ def _missing(url: str) -> CameraReason:
     return CameraReason.DECODE if os.path.exists(url) else CameraReason.REFUSED  # noqa: PTH110
 
 
-def _frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np.ndarray | None]:
+def _frames(
+    capture: cv2.VideoCapture, camera: CameraConfig, pause: Callable[[float], object]
+) -> Iterator[np.ndarray | None]:
+    """Yield the sampled frames, None where there is none yet; pause waits without outliving the source."""
     if is_stream(camera.url) or camera.url.startswith("webcam:"):
         return _live_frames(capture, camera)
-    return _file_frames(capture, camera)
+    return _file_frames(capture, camera, pause)
 
 
 def _live_frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np.ndarray | None]:
@@ -222,7 +225,7 @@ def _live_frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np
         if now - began >= STALL_SHARE * camera.read_timeout_s:
             raise SourceError(CameraReason.STALLED)
         if not is_there:
-            raise SourceError(CameraReason.TIMEOUT if is_stream(camera.url) else CameraReason.DECODE)
+            raise SourceError(CameraReason.STALLED)  # it hung up; why, the next open tells
         if now < due:
             yield None
             continue
@@ -237,17 +240,20 @@ def _retrieved(capture: cv2.VideoCapture) -> np.ndarray:
     return image
 
 
-def _file_frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np.ndarray | None]:
+def _file_frames(
+    capture: cv2.VideoCapture, camera: CameraConfig, pause: Callable[[float], object]
+) -> Iterator[np.ndarray | None]:
     """Yield a file's frames when they are due by the wall clock; a looping file never ends.
 
     With an anchor the file plays as if it had played since then, so a restarted agent goes on in the story.
     """
     fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
     count = max(1, round(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    anchor = camera.loop_anchor_s if camera.loop and camera.loop_anchor_s is not None else time.time()
+    due_s = time.time()
+    anchor_s = camera.loop_anchor_s if camera.loop and camera.loop_anchor_s is not None else due_s
     at = -1  # the frame grabbed last
     while True:
-        target = int((time.time() - anchor) * fps)
+        target = int((time.time() - anchor_s) * fps)
         if target >= count and not camera.loop:
             return
         target %= count
@@ -258,10 +264,10 @@ def _file_frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np
             at += 1
         if at < 0:
             raise SourceError(CameraReason.DECODE)
-        if at < target:  # the file promised more frames than it has
-            count = at + 1
+        count = count if at == target else at + 1  # the file promised more frames than it has
         yield _retrieved(capture)
-        time.sleep(1 / camera.sample_fps)
+        due_s = max(due_s + 1 / camera.sample_fps, time.time())
+        pause(due_s - time.time())
 
 
 def _utc_ms() -> int:

@@ -81,28 +81,19 @@ def weigh(
     looks = _looks(probes, gallery, policy)
     people = dict.fromkeys(each.named.employee_id for each in looks if each.named)
     claims = [claim for person in people if (claim := _claim(person, looks, policy))]
-    match claims:
-        case [claim]:
-            return claim
-        case [_, _, *_]:
-            return Verdict(standing=Standing.CONFLICT)
+    if len(claims) > 1:
+        return Verdict(standing=Standing.CONFLICT)
+    if claims and not _is_outweighed(claims[0], looks, policy):
+        return claims[0]
     return NOT_YET if people else _nobody(looks, policy, is_over)
 
 
 def _claim(person: EmployeeId, looks: Sequence[_Look], policy: MatchPolicy) -> Verdict | None:
-    """Return the verdict for person if the looks that name them suffice.
-
-    A stranger looked at often enough passes a threshold by chance; then most good looks stay far below it.
-    """
+    """Return the verdict for person if the looks that name them suffice."""
     agreeing = [each for each in looks if each.named and each.named.employee_id == person]
-    against = [
-        each
-        for each in looks
-        if each.probe.is_good and each.similarities[person] < policy.threshold - policy.against
-    ]
     similarity = sum(each.similarities[person] for each in agreeing) / len(agreeing)
     bar = policy.bar(separate([each.probe for each in agreeing], policy))
-    if similarity < bar or len(against) >= len(agreeing):
+    if similarity < bar:
         return None
     return Verdict(
         standing=Standing.CONFIRMED,
@@ -112,6 +103,17 @@ def _claim(person: EmployeeId, looks: Sequence[_Look], policy: MatchPolicy) -> V
         margin=sum(each.named.margin for each in agreeing if each.named) / len(agreeing),
         frames=len(agreeing),
     )
+
+
+def _is_outweighed(claim: Verdict, looks: Sequence[_Look], policy: MatchPolicy) -> bool:
+    """Tell whether as many good looks are far from the person as looks name them.
+
+    A stranger looked at often enough passes a threshold by chance; then most good looks stay far below it.
+    """
+    assert claim.employee_id is not None
+    far = policy.threshold - policy.against
+    against = sum(each.probe.is_good and each.similarities[claim.employee_id] < far for each in looks)
+    return against >= claim.frames
 
 
 def _nobody(looks: Sequence[_Look], policy: MatchPolicy, is_over: bool) -> Verdict:
@@ -220,8 +222,9 @@ def beaten(in_view: Mapping[int, Verdict], margin: float) -> list[int]:
 
 
 def disagrees(probe: Probe, others: Sequence[Probe], policy: MatchPolicy) -> bool:
-    """Tell whether probe shows another face than every one of the others (False when there are none)."""
-    return bool(others) and all(_likeness(probe, each) < policy.same_face for each in others)
+    """Tell whether probe shows another face than every good one of the others; a poor look tells nothing."""
+    good = [each for each in others if each.is_good]
+    return bool(good) and all(_likeness(probe, each) < policy.same_face for each in good)
 
 
 def _likeness(a: Probe, b: Probe) -> float:

@@ -66,7 +66,9 @@ def test_the_compiled_words_are_the_written_ones(indonesian):
 
 def words_of(catalogue) -> dict:
     return {
-        tuple(each.id) if isinstance(each.id, list | tuple) else each.id: each.string
+        tuple(each.id) if isinstance(each.id, list | tuple) else each.id: (
+            each.string if isinstance(each.string, str) else tuple(each.string)
+        )
         for each in catalogue
         if each.id
     }
