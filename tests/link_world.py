@@ -165,7 +165,8 @@ def identity_of(broker: BrokerProcess, agent_id: str = "gate", password: str | N
         token="t" * 32, manifest_key=KEY,
         broker=BrokerAccess(
             host="127.0.0.1", port=broker.port, username=agent_id,
-            password=password or f"password of {agent_id}", protocol="5",
+            password=password or f"password of {agent_id}",
+            protocol="311" if broker.kind == "amqtt" else "5",
         ),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from sqlalchemy import select
 
-from central_server.adapters import pdf
+from central_server.adapters.pdf import render_pdf
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
 from central_server.blueprints.export import csv_response
@@ -119,7 +119,7 @@ def pdf_file() -> Response:
     day = day_asked()
     with hadir().work() as work:
         report = daily_report(work, site_id, day, hadir().config.rules, now=utc_now())
-    content = pdf.render_pdf(_of_team(report), user().language)
+    content = render_pdf(_of_team(report), user().language)
     headers = {"Content-Disposition": f'attachment; filename="attendance-{day}.pdf"'}
     return Response(content, mimetype="application/pdf", headers=headers | {"Cache-Control": "no-store"})
 

@@ -46,24 +46,24 @@ class Callbacks:
         wait_s = TICK_S
         while not self._stop.wait(wait_s):
             try:
-                self._show()
-                is_well = self._verify() and self._call()
+                now = time.time()  # for both: nobody is told of a tick that the page does not show yet
+                self._show(now)
+                is_well = self._verify() and self._call(now)
             except Exception:  # the sandbox must not go deaf because of one odd callback
                 log.exception("a callback failed")
                 is_well = False
             wait_s = TICK_S if is_well else 0.5
 
-    def _show(self) -> None:
+    def _show(self, now: float) -> None:
         """Move the ticks on the page, whether or not anybody listens to callbacks."""
-        now = time.time()
         for row in self.store.due_statuses(now):
             errors = row["value"].get("errors", [{}])
             self.store.set_status(row["wamid"], row["value"]["status"], errors[0].get("title", ""))
             self.store.mark_shown([row["id"]])
 
-    def _call(self) -> bool:
+    def _call(self, now: float) -> bool:
         """Make the callbacks that are due: one by one, or in batches when many have piled up."""
-        due = self.store.due_callbacks(time.time(), BATCH)
+        due = self.store.due_callbacks(now, BATCH)
         for rows in [due] if len(due) >= BATCH_FROM else [[row] for row in due]:
             ids = [row["id"] for row in rows]
             if self.settings.callback and not self._post(rows):

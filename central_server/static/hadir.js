@@ -76,7 +76,7 @@ class LivePart {
   say(state) {
     if (!this.state || this.state.dataset.state === state) return;
     this.state.dataset.state = state;
-    this.state.textContent = this.state.dataset[state];
+    this.state.textContent = this.state.getAttribute(`data-when-${state}`);
   }
 }
 

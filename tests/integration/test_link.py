@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -205,10 +204,10 @@ def test_an_agent_stays_within_its_own_topics(broker, engine, tmp_path):
         thief.subscribe("hadir/1/down/victim/#", 1)
         thief.subscribe("hadir/1/down/gate/#", 1)
         with running(a_subscriber(engine, broker), edge.link):
-            thief.publish("hadir/1/up/victim/hb", b"not yours", qos=1)
-            thief.publish("hadir/1/up/gate/hb", b"not readable", qos=1)
             edge.see(5)
             wait_until(lambda: edge.outbox.state().depth == 0, about="the victim works")
+            thief.publish("hadir/1/up/victim/hb", b"not yours", qos=1)
+            thief.publish("hadir/1/up/gate/hb", b"not readable", qos=1)
             wait_until(lambda: bad_messages(engine), about="the thief's own rubbish is parked")
             wait_until(lambda: any("down/gate/manifest" in each for each in heard), about="own manifest")
     finally:
@@ -282,6 +281,8 @@ def test_a_failing_callback_does_not_leave_a_dead_link(broker, engine, tmp_path,
     edge.commands = Trap()
     object.__setattr__(edge.link.voice, "on_command", edge.commands.append)
     with caplog.at_level(logging.ERROR), running(a_subscriber(engine, broker), edge.link):
+        edge.see(1)
+        wait_until(lambda: edge.outbox.state().depth == 0, about="both ends are there")
         ask(engine, "sync-1")
         wait_until(lambda: "a bug" in caplog.text, about="logged")
         wait_until(lambda: edge.link.phase is LinkPhase.ONLINE, about="online again")
@@ -331,7 +332,6 @@ def test_a_revoked_agent_is_shut_out(broker, engine, tmp_path):
         with UnitOfWork(engine) as work:
             work.session.get_one(Agent, "gate").revoked_at = datetime.now(UTC)
         wait_until(lambda: "gate" not in broker.accounts.read(), about="the account is gone")
-        time.sleep(0)  # mosquitto reads its files when it is told to, a moment later
 
         def is_refused() -> bool:
             answers: list = []
