@@ -42,7 +42,7 @@ from central_server.services.send_due_reports import send_due_reports
 
 log = logging.getLogger("hadir.worker")
 
-LEASE = "worker"
+LEASE, LINK_LEASE = "worker", "broker"  # the second is held while the broker can be heard: the board asks
 LEASE_LIFE = timedelta(seconds=15)
 RENEW_EVERY_S = 3.0
 PURGE_AT = time(3, 0)
@@ -73,8 +73,8 @@ def sink_of(config: ServerConfig) -> AttendanceSink | None:
 class Worker:
     """The tasks of the one worker. start(), then is_well() until stop()."""
 
-    def __init__(self, config: ServerConfig, engine: Engine) -> None:
-        self.config, self.engine = config, engine
+    def __init__(self, config: ServerConfig, engine: Engine, me: lease.Owner) -> None:
+        self.config, self.engine, self.me = config, engine, me
         self.subscriber = Subscriber(config, engine)
         self.senders, self.sink = senders_of(config), sink_of(config)
         self.listening_since: datetime | None = None
@@ -83,6 +83,7 @@ class Worker:
         self.template = AlertTemplate(config.whatsapp.alert_template, config.whatsapp.language)
         self.report_options = ReportOptions(config.language, config.whatsapp.report_template)
         self.loops = [
+            Loop("link", min(RENEW_EVERY_S, config.tick_s), self.tell_of_link),
             Loop("presence", config.tick_s, self.evaluate),
             Loop("delivery", min(1.0, config.tick_s), self.deliver),
             Loop("reports", 60.0, self.report),
@@ -116,6 +117,14 @@ class Worker:
         self.subscriber.stop()
         for loop in self.loops:
             loop.stop()
+
+    def tell_of_link(self) -> None:
+        """Leave word in the database whether the broker can be heard; a page says so when it cannot."""
+        with UnitOfWork(self.engine) as work:
+            if self.subscriber.is_online:
+                lease.take(work.session, LINK_LEASE, self.me, now=now(), life=LEASE_LIFE)
+            else:
+                lease.give_back(work.session, LINK_LEASE, self.me, now=now())
 
     def evaluate(self) -> None:
         """Bring every site's presence up to its watermark."""
@@ -222,7 +231,7 @@ def run(config: ServerConfig) -> int:
     me = lease.Owner.this_process(secrets.token_hex(4))
     if not _wait_for_lease(engine, me, stop):
         return 0
-    worker = Worker(config, engine)
+    worker = Worker(config, engine, me)
     worker.start()
     log.info("the worker runs, as %s", me)
     try:
@@ -230,7 +239,8 @@ def run(config: ServerConfig) -> int:
     finally:
         worker.stop()
     with UnitOfWork(engine) as work:
-        lease.give_back(work.session, LEASE, me, now=now())
+        for name in (LEASE, LINK_LEASE):
+            lease.give_back(work.session, name, me, now=now())
     engine.dispose()
     log.info("the worker has stopped")
     return code

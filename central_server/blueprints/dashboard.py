@@ -120,6 +120,7 @@ def _tag(facts: dict[str, Any]) -> str:
         rows,
         found.found,
         found.counts,
+        facts["stopped"],
         facts["troubles"],
         facts["setup"],
         str(get_locale()),

@@ -16,9 +16,11 @@ from central_server.config import read_server_config
 from central_server.db.engine import open_engine
 from central_server.db.migrate import upgrade
 from central_server.db.models import Employee, JoinCode, Lease, OrgHierarchy, ReportRun, User
+from central_server.db.queries.pulse import stopped_parts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.manage_users import is_password
 from tests import builders
+from tests.link_world import BROKERS, a_broker
 
 PATIENCE_S = 30.0
 
@@ -86,7 +88,7 @@ def until(what: Callable[[], bool]) -> None:
 def holder(engine: Engine) -> int:
     """Return the number of the process that holds the worker's lease, 0 for nobody."""
     with UnitOfWork(engine) as work:
-        owner = work.session.scalar(select(Lease.owner).where(Lease.until > builders.now()))
+        owner = work.session.scalar(select(Lease.owner).where(Lease.name == "worker", Lease.until > builders.now()))
     return int(owner.split("/")[1]) if owner else 0
 
 
@@ -103,6 +105,26 @@ def test_one_worker_works_the_next_one_waits(server, start_worker):
     second.send_signal(signal.SIGTERM)
     assert second.wait(PATIENCE_S) == 0
     assert holder(server) == 0
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_the_board_is_told_whether_the_broker_can_be_heard(server, start_worker, environment, kind):
+    """With a broker all is well; killed, its absence is known; back, all is well again."""
+
+    def stopped() -> tuple[str, ...]:
+        with UnitOfWork(server) as work:
+            return stopped_parts(work.session, now=builders.now())
+
+    home, port = Path(environment["HADIR_HOME"]), int(environment["HADIR_BROKER_PORT"])
+    environment["HADIR_BROKER_ACCOUNTS_DIR"] = str(home / "broker")
+    assert stopped() == ("worker", "broker")
+    with a_broker(kind, home, port) as broker:
+        start_worker()
+        until(lambda: stopped() == ())
+        broker.kill()
+        until(lambda: stopped() == ("broker",))
+        broker.start()
+        until(lambda: stopped() == ())
 
 
 def test_a_worker_refuses_a_database_that_is_not_up_to_date(hadir):
