@@ -102,6 +102,17 @@ def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
     new.add_argument("--report-at", help="local time of the daily report, e.g. 17:30")
     new.set_defaults(command=commands.add_site)
 
+    shift = add("shift", help="working hours").add_subparsers(required=True, metavar="ACTION")
+    new = shift.add_parser("set", help="make or change a shift, and make it the site's")
+    new.add_argument("id", help="a short name: a-z, 0-9 and '-'")
+    new.add_argument("name")
+    new.add_argument("--site", required=True)
+    new.add_argument("--starts", required=True, help="local time, e.g. 08:00")
+    new.add_argument("--ends", required=True, help="local time; at or before --starts it is the next day's")
+    new.add_argument("--weekdays", default="mon-fri", help="mon-fri (default), or mon,wed,fri")
+    new.add_argument("--grace-min", type=int, default=10, help="minutes that do not count as late (10)")
+    new.set_defaults(command=commands.set_shift)
+
     code = add("join-code", help="a one-time code with which an agent joins a site")
     code.add_argument("--site", required=True)
     code.add_argument("--agent-name", default="")

@@ -73,7 +73,6 @@ class ServerConfig:
     timezone: str  # of a site made without one
     tick_s: float
     log_level: str
-    is_demo: bool
     sandbox_url: str  # page of the WhatsApp sandbox, shown in the demo's dashboard
     rules: RulesConfig
     broker: BrokerConfig
@@ -111,7 +110,6 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         log_level=settings.choice(
             "HADIR_LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")
         ),
-        is_demo=settings.flag("HADIR_DEMO", default=False),
         sandbox_url=settings.text("HADIR_SANDBOX_URL", default=""),
         rules=_rules(settings),
         broker=_broker(settings),

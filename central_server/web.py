@@ -146,7 +146,6 @@ def _dress_templates(app: Flask, config: ServerConfig) -> None:
         return {
             "language": locale.language if locale else config.language,
             "sandbox_url": config.sandbox_url,
-            "is_demo": config.is_demo,
             "me": g.get("user"),
             "open_alerts": _open_alerts(),
         }

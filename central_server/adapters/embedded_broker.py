@@ -1,6 +1,6 @@
 """A broker for one box: mosquitto where it is installed, else amqtt in this process. Loopback only.
 
-Production runs mosquitto as a service of its own, with TLS; see deploy/broker.
+Production runs mosquitto as a service of its own, with TLS.
 """
 
 import ctypes
@@ -75,7 +75,7 @@ def serve(broker: BrokerConfig, stop: threading.Event, *, binary: str | None = "
         raise BrokerError("HADIR_BROKER_ACCOUNTS_DIR is not set: there is no embedded broker without it.")
     if broker.host not in _LOOPBACK:
         raise BrokerError(
-            f"The embedded broker is for loopback only, not for {broker.host}; see deploy/broker."
+            f"The embedded broker is for loopback only, not for {broker.host}: run web and worker apart."
         )
     accounts = BrokerAccounts(broker.accounts_dir.resolve())
     accounts.put(broker.username, password_of_server(broker))

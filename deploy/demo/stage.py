@@ -54,7 +54,6 @@ class Stage:
         """Return the server's settings: what the demo must change; the rest are the product's defaults."""
         return {
             **_clean_environment(),
-            "HADIR_DEMO": "yes",
             "HADIR_HOME": str(self.server_home),
             "HADIR_BASE_URL": self.web_url,
             "HADIR_WEB_PORT": str(self.web_port),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import time as time_of_day
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from central_server.db.engine import open_engine
 from central_server.db.migrate import upgrade
 from central_server.db.models import Employee, JoinCode, Lease, OrgHierarchy, ReportRun, User
 from central_server.db.queries.pulse import stopped_parts
+from central_server.db.stores.shifts import of_site
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.manage_users import is_password
 from tests import builders
@@ -88,7 +90,9 @@ def until(what: Callable[[], bool]) -> None:
 def holder(engine: Engine) -> int:
     """Return the number of the process that holds the worker's lease, 0 for nobody."""
     with UnitOfWork(engine) as work:
-        owner = work.session.scalar(select(Lease.owner).where(Lease.name == "worker", Lease.until > builders.now()))
+        owner = work.session.scalar(
+            select(Lease.owner).where(Lease.name == "worker", Lease.until > builders.now())
+        )
     return int(owner.split("/")[1]) if owner else 0
 
 
@@ -166,6 +170,17 @@ def test_the_report_command_prints_two_files(server, hadir):
     assert hadir("report", "--site", "plant", "--date", "today").returncode == 2
 
 
+def test_a_site_gets_its_working_hours(server, hadir):
+    """The shift is the site's default, once, also after a change."""
+    call = ("shift", "set", "day", "Siang", "--site", "plant", "--starts", "08:00", "--ends")
+    assert "made" in hadir(*call, "17:00").stdout
+    assert "changed" in hadir(*call, "16:30", "--weekdays", "sat-mon").stdout
+    with UnitOfWork(server) as work:
+        schedule = of_site(work.session, "plant", time_of_day(4))
+    assert [each.shift.ends for each in schedule.assignments] == [time_of_day(16, 30)]
+    assert schedule.assignments[0].shift.weekdays == {"sat", "sun", "mon"}
+
+
 CSV = """employee_id,name,phone,supervisor_id,started_on
 E1,Budi Santoso,0812-3456-7890,E2,2024-01-31
 E2,Sari Dewi,+62 811 000 222,,
@@ -200,6 +215,22 @@ def test_importing_a_table_is_all_or_nothing(server, hadir, tmp_path):
         ("site", "add", "b", "x", "--timezone", "Mars"),
         ("site", "add", "plant", "x"),
         ("employee", "add", "E1", "Budi", "--site", "moon"),
+        ("shift", "set", "day", "Day", "--site", "moon", "--starts", "08:00", "--ends", "17:00"),
+        ("shift", "set", "day", "Day", "--site", "plant", "--starts", "8 am", "--ends", "17:00"),
+        (
+            "shift",
+            "set",
+            "d",
+            "D",
+            "--site",
+            "plant",
+            "--starts",
+            "08:00",
+            "--ends",
+            "17:00",
+            "--weekdays",
+            "x",
+        ),
         ("resign", "E9"),
         ("recompute", "--from", "2026-11-02", "--to", "2026-11-01"),
         ("import-employees", "nowhere.csv", "--site", "plant"),

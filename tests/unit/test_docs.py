@@ -1,0 +1,89 @@
+"""The documents tell the truth: about settings, commands, templates, and each other."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from central_server import cli as server_cli
+from central_server.config import read_server_config
+from central_server.sandbox.catalogue import PRELOADED
+from common.settings import Settings
+from edge_agent import cli as agent_cli
+from edge_agent.config import read_edge_config
+from tests.test_architecture import ROOT, modules
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
+SETTING = re.compile(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`")
+
+
+def documented() -> set[str]:
+    return set(SETTING.findall((ROOT / "docs" / "settings.md").read_text()))
+
+
+def test_every_setting_of_the_server_is_documented(monkeypatch, tmp_path):
+    """Whatever the server reads stands in docs/settings.md, and nothing stands there that nobody reads."""
+    read: set[str] = set()
+    look_up = Settings._raw
+    monkeypatch.setattr(Settings, "_raw", lambda self, name: (read.add(name), look_up(self, name))[1])
+    read_server_config({"HADIR_HOME": str(tmp_path)})
+    text = "".join(path.read_text() for path in [*modules("edge_agent", "deploy", "tests"), ROOT / "hadir"])
+
+    assert read - documented() == set()
+    assert {name for name in documented() - read if name not in text} == set()
+
+
+def test_the_example_of_the_agents_settings_is_complete_and_right(tmp_path):
+    """It is read without a complaint, and every key that the agent knows is in it."""
+    example = (ROOT / "deploy" / "edge" / "agent.example.yaml").read_text()
+    path = tmp_path / "agent.yaml"
+    path.write_text(example)
+    source = (ROOT / "edge_agent" / "config.py").read_text()
+    reader = r"\.(?:text|path|section|sections|flag|number|maybe_number|whole|choice)\(\s*\"(\w+)\""
+    keys = set(re.findall(reader, source))
+
+    assert len(keys) > 20
+    assert {key for key in keys if not re.search(rf"^\s*(- |#)?\s*#?{key}:", example, re.MULTILINE)} == set()
+    assert read_edge_config(path, {"GATE_USER": "u", "GATE_PASSWORD": "p"}).cameras[0].camera_id == "gate-1"
+
+
+def test_the_example_of_the_servers_settings_names_only_real_ones():
+    """What an operator uncomments is understood."""
+    lines = (ROOT / "deploy" / "server" / "server.example.env").read_text().splitlines()
+    names = {match[1] for line in lines if (match := re.match(r"#?([A-Z][A-Z0-9_]+)=", line))}
+
+    assert len(names) > 8
+    assert {name.removesuffix("_FILE") for name in names} - documented() == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path):
+    """A link to a file names a file that is there."""
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def commands(parser: argparse.ArgumentParser) -> set[str]:
+    action = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return set(action.choices)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_is_told_of_exists(page: Path):
+    """`hadir server x` and `hadir agent x` in a text are commands."""
+    told = re.findall(r"hadir (server|agent) ([a-z][a-z-]+)", page.read_text())
+    known = {"server": commands(server_cli.parser()), "agent": commands(agent_cli.parser())}
+
+    assert [(who, what) for who, what in told if what not in known[who]] == []
+
+
+def test_the_operator_is_told_the_templates_that_we_use():
+    """The guide's text of each template is what our client fills in."""
+    guide = (ROOT / "docs" / "operator-guide.md").read_text()
+
+    english = [each for each in PRELOADED if each.language == "en"]
+    assert len(english) == 2
+    assert [each.name for each in english if f"```\n{each.body}\n```" not in guide] == []
