@@ -122,6 +122,7 @@ class _Session:
         self.subscriber, self.engine = subscriber, subscriber.engine
         self.inbox: deque[mqtt.MQTTMessage] = deque()
         self.answer: Any = None
+        self.granted: Any = None  # the reason codes of SUBACK
         self.was_online = self.protocol_refused = False
         self.post_due = 0.0
         self.client = self._new_client()
@@ -144,6 +145,7 @@ class _Session:
         client.max_inflight_messages_set(MOST_IN_FLIGHT)
         client.will_set(topics.SERVER_STATE, wire.encode(self._state(False)), qos=1, retain=True)
         client.on_connect = lambda _c, _u, _f, code, _p: setattr(self, "answer", code)
+        client.on_subscribe = lambda _c, _u, _m, codes, _p: setattr(self, "granted", codes)
         client.on_message = lambda _c, _u, message: self.inbox.append(message)
         return client
 
@@ -164,7 +166,7 @@ class _Session:
 
     def close(self) -> None:
         """Drop the socket, if it is still there: the broker then says that the server is away."""
-        self.client.on_connect = self.client.on_message = None
+        self.client.on_connect = self.client.on_subscribe = self.client.on_message = None
         if (sock := self.client.socket()) is not None:
             sock.close()
 
@@ -190,7 +192,15 @@ class _Session:
         if self.answer.is_failure:
             self.protocol_refused = "protocol" in str(self.answer).lower()
             raise SubscriberError(f"{where} refused {broker.username!r}: {self.answer}")
+        self._subscribe(where)
+
+    def _subscribe(self, where: str) -> None:
         self.client.subscribe(topics.EVERYTHING_UP, 1)
+        until = time.monotonic() + ANSWER_PATIENCE_S
+        while self.granted is None and time.monotonic() < until:
+            self._listen()
+        if self.granted is None or any(code.is_failure for code in self.granted):
+            raise SubscriberError(f"{where} does not let {self.subscriber.config.broker.username!r} listen")
 
     def _turn(self) -> None:
         self._listen()

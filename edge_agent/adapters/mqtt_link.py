@@ -170,6 +170,7 @@ class _Session:
         self.drain = Drain(link.outbox)
         self.inbox: deque[mqtt.MQTTMessage] = deque()
         self.answer: Any = None  # the reason code of CONNACK
+        self.granted: Any = None  # the reason codes of SUBACK
         self.was_online = self.protocol_refused = False
         self.server_online, self.server_instance = True, ""
         self.heartbeat_due = self.cameras_due = 0.0
@@ -198,6 +199,7 @@ class _Session:
             delay.WillDelayInterval = WILL_DELAY_S
         client.will_set(self.topics.state, wire.encode(will), qos=1, retain=True, properties=delay)
         client.on_connect = lambda _c, _u, _f, code, _p: setattr(self, "answer", code)
+        client.on_subscribe = lambda _c, _u, _m, codes, _p: setattr(self, "granted", codes)
         client.on_message = lambda _c, _u, message: self.inbox.append(message)
         client.on_publish = lambda _c, _u, _mid, code, _p: self._published(code)
         return client
@@ -221,7 +223,8 @@ class _Session:
 
     def close(self) -> None:
         """Drop the socket without a word, if it is still there: the broker then publishes the will."""
-        self.client.on_connect = self.client.on_message = self.client.on_publish = None  # no cycle is left
+        self.client.on_connect = self.client.on_subscribe = None  # no cycle is left
+        self.client.on_message = self.client.on_publish = None
         if (sock := self.client.socket()) is not None:
             sock.close()
 
@@ -245,7 +248,16 @@ class _Session:
         if self.answer.is_failure:
             self.protocol_refused = "protocol" in str(self.answer).lower()
             raise LinkError(f"{where} refused {broker.username!r}: {self.answer}")
+        self._subscribe(where)
+
+    def _subscribe(self, where: str) -> None:
+        """Without these topics no acknowledgement would come: nothing begins before they are granted."""
         self.client.subscribe([(self.topics.everything_down, 1), (topics.SERVER_STATE, 1)])
+        until = time.monotonic() + ANSWER_PATIENCE_S
+        while self.granted is None and time.monotonic() < until and not self.link._stopping.is_set():
+            self._loop()
+        if self.granted is None or any(code.is_failure for code in self.granted):
+            raise LinkError(f"{where} does not let {self.link.identity.broker.username!r} listen")
 
     def _introduce(self) -> None:
         """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
@@ -256,9 +268,7 @@ class _Session:
         self.drain.rewind()
 
     def _turn(self) -> None:
-        code = self.client.loop(TURN_S)
-        if code != mqtt.MQTT_ERR_SUCCESS:
-            raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
+        self._loop()
         while self.inbox:
             self._hear(self.inbox.popleft())
         now = time.monotonic()
@@ -273,6 +283,11 @@ class _Session:
             self._publish(self.topics.result(result.command_id), result)
         while self.server_online and (envelope := self.drain.next(now)):
             self._publish(self.topics.events, envelope)
+
+    def _loop(self) -> None:
+        code = self.client.loop(TURN_S)
+        if code != mqtt.MQTT_ERR_SUCCESS:
+            raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
 
     def _tell_cameras(self) -> None:
         for status in self.link.voice.cameras():

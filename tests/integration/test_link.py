@@ -231,7 +231,8 @@ def test_one_bad_event_is_parked_and_its_siblings_are_kept(broker, engine, tmp_p
     body["events"][1]["kind"] = "dance"
     body["events"][2] = "not an object"
     body["events"][3]["seq"] = 10**30
-    with running(a_subscriber(engine, broker)):
+    with running(subscriber := a_subscriber(engine, broker)):
+        wait_until(lambda: subscriber.is_online, about="the server listens")
         client = a_plain_client(broker, "gate", "password of gate")
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
