@@ -34,7 +34,10 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return FAILED
     except (OperationalError, ProgrammingError) as error:
-        print(f"The database cannot be used: {error.orig}. Is it up to date (`migrate`)?", file=sys.stderr)
+        words = str(error.orig)
+        if any(each in words for each in ("no such table", "no such column", "does not exist")):
+            words = "it is not up to date. Run `hadir server migrate` first"
+        print(f"The database cannot be used: {words}.", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130

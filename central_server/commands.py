@@ -207,6 +207,8 @@ def resign(config: ServerConfig, given: argparse.Namespace) -> int:
             erased = resign_employee(work, given.code, on, config.home, now=_now(), actor=_actor())
         except UnknownEmployee as error:
             raise CommandError(f"{error}.") from error
+        except PersonRefused as error:
+            raise CommandError("The last day cannot be before the first day.") from error
     if erased is None:
         print(f"{given.code} leaves after {on}; the face templates are erased then.")
     else:

@@ -99,7 +99,8 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
     config = ServerConfig(
         home=home,
         database_url=settings.text("DATABASE_URL", default=f"sqlite:///{home / 'hadir.db'}"),
-        secret_key=settings.text("HADIR_SECRET_KEY", default="") or _kept_secret(home / "secret_key"),
+        secret_key=settings.text("HADIR_SECRET_KEY", default="")
+        or _kept_secret(settings, home / "secret_key"),
         base_url=settings.text("HADIR_BASE_URL", default="http://127.0.0.1:8080").rstrip("/"),
         web_host=settings.text("HADIR_WEB_HOST", default="127.0.0.1"),
         web_port=settings.whole("HADIR_WEB_PORT", default=8080, low=1, high=65535),
@@ -190,13 +191,16 @@ def _hris(settings: Settings) -> HRISConfig:
     )
 
 
-def _kept_secret(path: Path) -> str:
+def _kept_secret(settings: Settings, path: Path) -> str:
     """Return the secret kept at path; the first time, make one that only its owner can read."""
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
+        if path.exists():
+            return path.read_text().strip()
         path.parent.mkdir(parents=True, exist_ok=True)
         secret = secrets.token_urlsafe(32)
         path.touch(mode=0o600)
         path.write_text(secret)
         return secret
+    except OSError as error:
+        settings.problems.append(f"HADIR_HOME: {path.parent} cannot be used ({error.strerror})")
+        return ""

@@ -90,10 +90,14 @@ def _join(args: argparse.Namespace) -> int:
     from edge_agent.agent import Paths
     from edge_agent.join import JoinError, default_name, join, read_link
 
+    try:
+        link = read_link(args.link)
+    except JoinError as error:
+        return _fail(str(error))
     config = _config(args)
     set_up(config.log_level)
     try:
-        identity = join(read_link(args.link), Paths(config.home).identity, name=args.name or default_name())
+        identity = join(link, Paths(config.home).identity, name=args.name or default_name())
     except JoinError as error:
         return _fail(str(error))
     print(f"Joined {identity.site_name} as {identity.agent_id}. Start with: hadir agent run")

@@ -56,8 +56,7 @@ def choose_engine(
         try:
             return _insightface(_downloaded(folder, base_url, say), "just downloaded", say)
         except PackError as error:
-            tried.append(f"downloading it failed: {error}")
-            say(f"InsightFace's {model_packs.PACK} cannot be downloaded: {error}.")
+            tried.append(f"it cannot be downloaded: {error}")
     if allow_dlib:
         try:
             return _dlib(say, "; ".join(tried), install or install_dlib)
@@ -120,7 +119,7 @@ def _dlib(say: Say, reason: str, install: Callable[[Say], None]) -> FaceAnalyser
         analyser = DlibAnalyser()
     except DlibWeightsError as error:
         raise InstallError(str(error)) from error
-    say(f"Recogniser: dlib, since there is {reason}.")
+    say(f"Recogniser: dlib. There is {reason}.")
     return analyser
 
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from common.ids import CameraId, EmployeeId, is_employee_id
+from edge_agent.adapters.opencv import cv2
 from edge_agent.config import CameraConfig
 from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.resighting import DueEvent

@@ -38,6 +38,9 @@ def open_yaml(path: Path, environment: Mapping[str, str] | None = None) -> "Sect
     file = YamlFile(path, os.environ if environment is None else environment)
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError as error:
+        hint = "begin with a copy of deploy/edge/agent.example.yaml, or name another file with --config"
+        raise SettingsError([f"{path} is not there: {hint}"]) from error
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read ({error.strerror})"]) from error
     except UnicodeDecodeError as error:

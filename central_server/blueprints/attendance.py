@@ -9,7 +9,6 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
-from sqlalchemy import select
 
 from central_server.adapters.pdf import render_pdf
 from central_server.blueprints import wording
@@ -20,7 +19,6 @@ from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
 from central_server.blueprints.forms import CorrectionForm, options, put_problem
 from central_server.blueprints.request_facts import day_asked, places, team, text, today, user
-from central_server.db.models import Employee
 from central_server.db.queries.attendance import (
     Day,
     DayCount,
@@ -33,7 +31,7 @@ from central_server.db.queries.attendance import (
 from central_server.db.queries.people import departments
 from central_server.domain.reports import DailyReport, totals
 from central_server.services.build_report import daily_report
-from central_server.services.correct_attendance import DayValues, correct_day
+from central_server.services.correct_attendance import DayValues, correct_day, schedule_of
 from central_server.services.manage_people import PersonRefused
 from central_server.services.recompute_attendance import recompute_days
 
@@ -139,20 +137,21 @@ def correct(day: str, employee_id: str) -> ResponseReturnValue:
     line = read_line(db.session(), places(), employee_id, when)
     if line is None:
         abort(404)
-    form = CorrectionForm(data=_values(line)) if request.method == "GET" else CorrectionForm()
+    history = corrections_of(db.session(), places(), employee_id, when)
+    said = next((each.after for each in history if each.field == "status"), "")  # newest first
+    form = CorrectionForm(data=_values(line, said)) if request.method == "GET" else CorrectionForm()
     statuses = ("present", "late", "absent", "incomplete", "leave")
     form.status.choices = options(
         [("", _("From the times")), *((each, wording.ATTENDANCE[each].label) for each in statuses)]
     )
     if form.validate_on_submit():
         try:
-            _save(form, line, when)
+            _save(form, line, when, said)
         except PersonRefused as refused:
             put_problem(form, refused.field, refused.problem)
         else:
             flash(_("Corrected, and computed again."), "good")
             return redirect(url_for("attendance.index", date=when))
-    history = corrections_of(db.session(), places(), employee_id, when)
     return render_template(
         "correct.html", line=line, day=when, form=form, history=history, field_words=FIELD_WORDS
     )
@@ -165,28 +164,29 @@ def _date(day: str) -> date:
         abort(404)
 
 
-def _values(line: DayLine) -> dict[str, Any]:
+def _values(line: DayLine, status: str) -> dict[str, Any]:
     first, last = line.first_in, line.last_out
-    return {"first_in": first.time() if first else None, "last_out": last.time() if last else None}
+    times = {"first_in": first.time() if first else None, "last_out": last.time() if last else None}
+    return times | {"status": status}
 
 
-def _save(form: CorrectionForm, line: DayLine, day: date) -> None:
+def _save(form: CorrectionForm, line: DayLine, day: date, status: str) -> None:
     """Write the correction and compute the day again, in one transaction. Raises PersonRefused."""
-    zone = places().timezone(
-        db.session.scalar(select(Employee.site_id).where(Employee.employee_id == line.employee_id))
-    )
 
     def instant(at: time | None, before: datetime | None) -> datetime | None:
-        if at is None or (before and (before.hour, before.minute) == (at.hour, at.minute)):
-            return before  # left as it was
-        return datetime.combine(day, at, tzinfo=zone)
+        if at and before and (before.hour, before.minute) == (at.hour, at.minute):
+            return before  # left as it was, to the second
+        return schedule.instant_on(day, at).astimezone(zone) if at else None
 
-    before = DayValues(first_in=line.first_in, last_out=line.last_out, status="")
-    first, last = instant(form.first_in.data, line.first_in), instant(form.last_out.data, line.last_out)
-    if first and last and last < first and form.last_out.data:
-        last += timedelta(days=1)  # a night shift ends the next morning
-    after = DayValues(first_in=first, last_out=last, status=form.status.data or "")
     with hadir().work() as work:
+        schedule = schedule_of(work, line.employee_id, hadir().config.rules)
+        zone = schedule.timezone
+        before = DayValues(first_in=line.first_in, last_out=line.last_out, status=status)
+        after = DayValues(
+            first_in=instant(form.first_in.data, line.first_in),
+            last_out=instant(form.last_out.data, line.last_out),
+            status=form.status.data or "",
+        )
         correct_day(
             work,
             line.employee_id,

@@ -189,6 +189,8 @@ def _instant(value: str, *, is_end: bool = False) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None
+    if not 1970 < moment.year < 9999:  # a year half typed; time zones reach beyond both ends of the calendar
+        return None
     if is_end and len(value) == len("2026-01-05"):
         moment += timedelta(days=1)  # to the end of that day
     return moment.replace(tzinfo=places().default_timezone)

@@ -218,19 +218,17 @@ def resign(employee_id: str) -> str | Response:
     person = _person(employee_id)
     form = ResignForm(last_day=today()) if request.method == "GET" else ResignForm()
     if form.validate_on_submit():
-        with hadir().work() as work:
-            erased = resign_employee(
-                work,
-                employee_id,
-                form.last_day.data,
-                hadir().config.home,
-                now=utc_now(),
-                actor=user().actor,
-            )
-        if erased is None:
-            flash(_("Noted. Photos and face data are erased when the last day is over."), "good")
+        home, now = hadir().config.home, utc_now()
+        try:
+            with hadir().work() as work:
+                erased = resign_employee(
+                    work, employee_id, form.last_day.data, home, now=now, actor=user().actor
+                )
+        except PersonRefused as refused:
+            put_problem(form, refused.field, refused.problem)
         else:
-            flash(_("Recorded. Photos and face data are erased."), "good")
-        return redirect(url_for("people.detail", employee_id=employee_id))
+            later = _("Noted. Photos and face data are erased when the last day is over.")
+            flash(later if erased is None else _("Recorded. Photos and face data are erased."), "good")
+            return redirect(url_for("people.detail", employee_id=employee_id))
     count = len(photos_of(db.session(), places(), employee_id))
     return render_template("resign.html", person=person, form=form, photo_count=count)

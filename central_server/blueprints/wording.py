@@ -206,7 +206,12 @@ PROBLEMS: Mapping[str, LazyString] = {
     "resigned": lazy("This person no longer works here."),
     "reason_empty": lazy("Say why."),
     "order_wrong": lazy("The last out must be after the first in."),
+    "in_future": lazy("That time has not come yet."),
+    "camera_value": lazy("What a camera saw cannot be taken away. Give the right time, or a status."),
     "nothing_changed": lazy("Nothing was changed."),
+    "email_wrong": lazy("That is not an e-mail address."),
+    "already_listed": lazy("This address is on the list already."),
+    "before_first_day": lazy("The last day cannot be before the first day."),
     "no_address": lazy("Give a phone number or an e-mail address."),
 }
 
@@ -252,6 +257,7 @@ def error_words(code: int) -> tuple[str, str]:
         ),
         401: (_("Please sign in"), _("You have been signed out.")),
         403: (_("This page is not for you"), _("Ask an administrator if you need it for your work.")),
+        405: (_("There is nothing to see here"), _("This address only takes forms. Use the menu to go on.")),
         404: (_("There is no such page"), _("It may have been removed, or the address has a mistake.")),
         413: (_("That is too much at once"), _("Upload fewer or smaller photos.")),
         429: (_("Too many tries"), _("Wait a few minutes, then try again.")),

@@ -20,6 +20,9 @@ class Status(StrEnum):
     OFF = "off"  # not a working day
 
 
+AWAY = frozenset({Status.ABSENT, Status.LEAVE})  # as HR says: not at work
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attendance:
     """What one person did on one business date. Provisional until nothing can be added but late news."""
@@ -81,6 +84,7 @@ def attendance_on(facts: DayFacts) -> Attendance:
     shift_day = facts.schedule.shift_on(day)
     is_closed = facts.as_of >= facts.schedule.closes_at(day)
     first_in, last_seen = _first_and_last(facts)
+    is_here = facts.is_in_area and not is_closed and not _is_said(facts, "last_out_ts")
     stays = presence_intervals(facts.seen_at, gap=facts.merge_gap)
     blank = Attendance(
         employee_id=facts.employee_id,
@@ -88,15 +92,18 @@ def attendance_on(facts: DayFacts) -> Attendance:
         site_id=facts.site_id,
         shift_id=shift_day.shift.shift_id if shift_day else None,
         first_in_ts=first_in,
-        last_out_ts=None if facts.is_in_area and not is_closed else last_seen,
+        last_out_ts=None if is_here else last_seen,
         seconds=_whole(sum((each.end - each.start for each in stays), NOTHING)),
         span_seconds=_whole(last_seen - first_in) if first_in and last_seen else 0,
         work_seconds=None,
         status=Status.ABSENT,
         is_provisional=not is_closed,
     )
+    corrected = _corrected_status(facts)
+    if corrected in AWAY:  # then there are no times and no hours, whatever the cameras took for the person
+        return replace(blank, first_in_ts=None, last_out_ts=None, span_seconds=0, status=corrected)
     counted = _counted(blank, facts, shift_day, last_seen)
-    return replace(counted, status=_corrected_status(facts) or _status(counted, facts, shift_day, last_seen))
+    return replace(counted, status=corrected or _status(counted, facts, shift_day, last_seen))
 
 
 def _first_and_last(facts: DayFacts) -> tuple[datetime | None, datetime | None]:
@@ -172,6 +179,11 @@ def _status(day: Attendance, facts: DayFacts, shift_day: ShiftDay | None, last: 
 def _corrected_status(facts: DayFacts) -> Status | None:
     value = _last_said(facts.corrections).get("status")
     return Status(value) if value else None
+
+
+def _is_said(facts: DayFacts, field: str) -> bool:
+    """Tell whether HR has given this value."""
+    return bool(_last_said(facts.corrections).get(field))
 
 
 def _last_said(corrections: Iterable[Correction]) -> dict[str, str]:

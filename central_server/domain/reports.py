@@ -74,6 +74,9 @@ class DailyReport:
 
     @property
     def is_provisional(self) -> bool:
+        """Tell whether it may still change; before anybody is recorded, on its own day, it surely may."""
+        if not self.rows:
+            return self.made_at.astimezone(self.timezone).date() <= self.business_date
         return any(row.is_provisional for row in self.rows)
 
 

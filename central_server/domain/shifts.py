@@ -131,6 +131,16 @@ class Schedule:
         breaks = tuple(self._breaks(day, shift, Interval(starts_at, ends_at)))
         return ShiftDay(day=day, shift=shift, starts_at=starts_at, ends_at=ends_at, breaks=breaks)
 
+    def instant_on(self, day: date, at: time) -> datetime:
+        """Return the instant that a clock time means on a business date: the next morning's where its shift,
+        or without one the day's cut-off, reaches there. UTC.
+        """
+        same, following = self._instant(day, at), self._instant(day + DAY, at)
+        shift_day = self.shift_on(day)
+        if shift_day is None:
+            return following if at < self.day_cutoff else same
+        return following if same < shift_day.opens_at and following <= shift_day.closes_at else same
+
     def is_holiday(self, day: date) -> bool:
         return day in self.holidays
 

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import select
+
+from central_server.config import RulesConfig
 from central_server.db.models import AttendanceCorrection, Employee
+from central_server.db.stores import people, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import Status
+from central_server.domain.shifts import Schedule
 from central_server.services.audit import note
 from central_server.services.manage_people import PersonRefused
 
@@ -17,6 +22,12 @@ class DayValues:
     first_in: datetime | None
     last_out: datetime | None
     status: str  # empty: as it follows from the times
+
+
+def schedule_of(work: UnitOfWork, employee_id: str, rules: RulesConfig) -> Schedule:
+    """Return when the person is expected: it decides what a clock time on a business date means."""
+    known = people.by_id(work.session, {employee_id})
+    return shifts.schedules(work.session, known, day_cutoff=rules.day_cutoff)[employee_id]
 
 
 def correct_day(
@@ -41,8 +52,7 @@ def correct_day(
         raise PersonRefused("employee_id", "unknown_employee")
     if after.status and after.status not in set(Status):
         raise PersonRefused("status", "nothing_changed")
-    if after.first_in and after.last_out and after.last_out < after.first_in:
-        raise PersonRefused("last_out", "order_wrong")
+    _check_times(before, after, now)
     changes = [
         ("first_in_ts", _text(before.first_in), _text(after.first_in)),
         ("last_out_ts", _text(before.last_out), _text(after.last_out)),
@@ -52,6 +62,8 @@ def correct_day(
     if not made:
         raise PersonRefused("reason", "nothing_changed")
     for field, old, new in made:
+        if not new and not _is_corrected(work, employee_id, day, field):
+            raise PersonRefused(field.removesuffix("_ts"), "camera_value")
         work.session.add(
             AttendanceCorrection(
                 employee_id=employee_id,
@@ -68,6 +80,34 @@ def correct_day(
     note(work, f"user:{by}", "attendance.correct", f"{employee_id} {day}", now=now, reason=reason, **detail)
     work.session.flush()
     return len(made)
+
+
+def _check_times(before: DayValues, after: DayValues, now: datetime) -> None:
+    """Raise PersonRefused for a time to come, or an end that is not after its beginning."""
+    for field, old, new in (
+        ("first_in", before.first_in, after.first_in),
+        ("last_out", before.last_out, after.last_out),
+    ):
+        if new and new != old and new > now:
+            raise PersonRefused(field, "in_future")
+    is_new = (before.first_in, before.last_out) != (after.first_in, after.last_out)
+    if is_new and after.first_in and after.last_out and after.last_out <= after.first_in:
+        raise PersonRefused("last_out", "order_wrong")
+
+
+def _is_corrected(work: UnitOfWork, employee_id: str, day: date, field: str) -> bool:
+    """Tell whether a correction of this value is in force; only that can be taken back."""
+    latest = (
+        select(AttendanceCorrection.after)
+        .where(
+            AttendanceCorrection.employee_id == employee_id,
+            AttendanceCorrection.business_date == day,
+            AttendanceCorrection.field == field,
+        )
+        .order_by(AttendanceCorrection.id.desc())
+        .limit(1)
+    )
+    return bool(work.session.scalar(latest))
 
 
 def _text(instant: datetime | None) -> str:

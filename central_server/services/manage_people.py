@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from central_server.db.models import Employee, OrgHierarchy, Site
 from central_server.db.unit_of_work import UnitOfWork
@@ -54,6 +54,17 @@ def normal_phone(text: str) -> str:
     return digits
 
 
+def normal_email(text: str) -> str:
+    """Return the address without space around it; nothing stays nothing. Raises ValueError for none.
+
+    Only its shape is asked: whether anybody reads it, the first message tells.
+    """
+    address = text.strip()
+    if address and not re.fullmatch(r"[^\s@,;<>]+@[^\s@,;<>.]+(\.[^\s@,;<>.]+)+", address):
+        raise ValueError(text)
+    return address
+
+
 def add_employee(
     work: UnitOfWork, employee_id: str, details: PersonDetails, *, site_id: str, now: datetime, actor: str
 ) -> Employee:
@@ -61,8 +72,8 @@ def add_employee(
     employee_id = employee_id.strip()
     if not is_employee_id(employee_id):
         raise PersonRefused("employee_id", "code_wrong")
-    if work.session.get(Employee, employee_id):
-        raise PersonRefused("employee_id", "code_taken")
+    if work.session.scalar(select(Employee).where(func.lower(Employee.employee_id) == employee_id.lower())):
+        raise PersonRefused("employee_id", "code_taken")  # EMP001 and emp001 are one person to people
     employee = Employee(employee_id=employee_id, site_id=site_id, name="", created_at=now)
     _fill(employee, details)
     work.session.add(employee)
@@ -126,7 +137,10 @@ def _fill(employee: Employee, details: PersonDetails) -> None:
         raise PersonRefused("phone", "phone_wrong") from error
     employee.name = name
     employee.department = " ".join(details.department.split())
-    employee.email = details.email.strip()
+    try:
+        employee.email = normal_email(details.email)
+    except ValueError as error:
+        raise PersonRefused("email", "email_wrong") from error
     employee.started_on = details.started_on
     employee.is_watched = details.is_watched
 

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from central_server.db.models import ReportRecipient
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
-from central_server.services.manage_people import PersonRefused, normal_phone
+from central_server.services.manage_people import PersonRefused, normal_email, normal_phone
 
 
 def add_recipient(
@@ -29,14 +31,22 @@ def add_recipient(
         digits = normal_phone(phone)
     except ValueError as error:
         raise PersonRefused("phone", "phone_wrong") from error
-    if not digits and not email.strip():
+    try:
+        address = normal_email(email)
+    except ValueError as error:
+        raise PersonRefused("email", "email_wrong") from error
+    if not digits and not address:
         raise PersonRefused("phone", "no_address")
+    for field, value in (("phone", digits), ("email", address)):
+        same = (ReportRecipient.site_id == site_id, getattr(ReportRecipient, field) == value)
+        if value and work.session.scalar(select(ReportRecipient.id).where(*same)):
+            raise PersonRefused(field, "already_listed")
     recipient = ReportRecipient(
         site_id=site_id,
         name=" ".join(name.split()),
         role=role,
         phone=digits,
-        email=email.strip(),
+        email=address,
         language=language,
     )
     work.session.add(recipient)

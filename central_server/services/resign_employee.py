@@ -11,6 +11,7 @@ from central_server.db.stores import alerts, presence
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
 from central_server.services.erase_files import delete_file, delete_snapshots
+from central_server.services.manage_people import PersonRefused
 from central_server.services.publish_gallery import remove_templates
 
 
@@ -24,9 +25,11 @@ def resign_employee(
     """Record the last day of employment and erase the face templates; return how many there were.
 
     A day still to come is only written down (None is returned): the daily purge erases when it is over.
-    Raises UnknownEmployee.
+    Raises UnknownEmployee, and PersonRefused for a day before the first.
     """
     employee = _employee(work, employee_id)
+    if employee.started_on and on < employee.started_on:
+        raise PersonRefused("last_day", "before_first_day")
     employee.resigned_on = on
     today = now.astimezone(ZoneInfo(work.session.get_one(Site, employee.site_id).timezone)).date()
     if on > today:

@@ -200,3 +200,5 @@ for (const form of document.querySelectorAll("form[data-uploads]")) new Uploads(
 for (const button of document.querySelectorAll("[data-menu]")) menu(button);
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 keepSearchFocus();
+const refused = document.querySelector("[aria-invalid=true]"); // where the person has to look next
+if (refused) refused.focus();

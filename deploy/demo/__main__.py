@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,14 +15,19 @@ from central_server.db.engine import open_engine
 from central_server.db.migrate import upgrade
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.supervisor import Supervisor
+from common.ids import CameraId
 from common.logs import set_up
 from deploy.demo import cast, company, scene, story
 from deploy.demo.hr import HR, DashboardError
+from deploy.demo.only_one import only_one
 from deploy.demo.options import DemoOptions, parse
 from deploy.demo.secrets_file import demo_secrets
 from deploy.demo.stage import Stage, free_port
 from deploy.demo.watch import Watch
+from edge_agent.adapters.identity_file import IdentityError, load_identity, save_identity
 from edge_agent.adapters.outbox import OutboxError
+from edge_agent.adapters.video_source import VideoSource
+from edge_agent.config import CameraConfig
 from edge_agent.engines import NoEngineError, choose_engine
 
 ONCE_PATIENCE_S = 180.0
@@ -43,8 +48,12 @@ class Demo:
 
     def run(self) -> int:
         began = time.monotonic()
-        self._clear_away()
-        stage = self._set_the_stage()
+        self._players()  # complains before anything is touched
+        with only_one(self.options.home):
+            self._clear_away()
+            return self._run(self._set_the_stage(), began)
+
+    def _run(self, stage: Stage, began: float) -> int:
         supervisor = Supervisor(say)
         try:
             self._open_the_server(stage, supervisor)
@@ -60,6 +69,8 @@ class Demo:
             if not self.options.once:
                 say("\nStopping ...")
             supervisor.stop()
+            if not self.options.once:
+                say(f"Stopped. What it stored is in {self.options.home}, with its logs; --fresh forgets it.")
 
     def _clear_away(self) -> None:
         if self.options.fresh and self.options.home.exists():
@@ -74,12 +85,21 @@ class Demo:
         stage = Stage(
             options=self.options,
             secrets=demo_secrets(self.options.home / "secrets.json"),
-            web_port=free_port(self.options.port),
+            web_port=self._web_port(ports.get("web", 8080)),
             broker_port=free_port(ports.get("broker", 0)),
             sandbox_port=free_port(ports.get("sandbox", 8090)),
         )
-        kept.write_text(json.dumps({"broker": stage.broker_port, "sandbox": stage.sandbox_port}))
+        chosen = {"web": stage.web_port, "broker": stage.broker_port, "sandbox": stage.sandbox_port}
+        kept.write_text(json.dumps(chosen))
         return stage
+
+    def _web_port(self, usual: int) -> int:
+        if self.options.port is not None:
+            return free_port(self.options.port, instead=False)
+        port = free_port(usual)
+        if port != usual:
+            say(f"Port {usual} is taken; the dashboard gets another one.")
+        return port
 
     def _open_the_server(self, stage: Stage, supervisor: Supervisor) -> None:
         say("Starting the broker, the web server, the worker and the WhatsApp sandbox ...")
@@ -113,6 +133,8 @@ class Demo:
             anchor = time.time()
         if video is None:
             video = str(self._clip())
+        else:
+            _look_through(video)
         stage.write_agent_config(
             models=self.options.models, allow_dlib=engine_name == "dlib", video=video, anchor_s=anchor
         )
@@ -150,7 +172,11 @@ class Demo:
                     raise DemoFailed(self._what_is_missing(stage, watch))
 
     def _join(self, stage: Stage) -> None:
-        if (stage.agent_home / "identity.json").exists():
+        kept = stage.agent_home / "identity.json"
+        if kept.exists():
+            identity = load_identity(kept)
+            if identity.server_url != stage.web_url:  # the port was taken this time
+                save_identity(kept, replace(identity, server_url=stage.web_url))
             return
         say("An administrator makes a one-time code; the agent joins with it ...")
         code = self._command(
@@ -173,6 +199,9 @@ class Demo:
         decided, refused = watch.enrolled()
         if wanted and decided < wanted:
             return False
+        if not wanted:
+            say("Nobody is enrolled yet: add people and their photos on the dashboard.")
+            return True
         say(
             f"Enrolled: {decided - len(refused)} photos accepted"
             + "".join(f"\n  refused: {each}" for each in refused)
@@ -225,6 +254,19 @@ class Demo:
         return done.stdout
 
 
+def _look_through(url: str) -> None:
+    """Raise DemoFailed when a camera or file of one's own shows nothing."""
+    camera = CameraConfig(camera_id=CameraId("probe"), name="", url=url, zone="")
+    source = VideoSource(camera)
+    source.start()
+    try:
+        if source.take(camera.open_timeout_s + camera.read_timeout_s) is None:
+            reason = source.health().reason.value
+            raise DemoFailed(f"there is no picture from {camera.shown_url} ({reason})")
+    finally:
+        source.stop()
+
+
 class _Percent:
     """Progress on one line of a terminal, or every tenth percent elsewhere."""
 
@@ -253,7 +295,7 @@ def main(arguments: list[str]) -> int:
         return demo.run()
     except KeyboardInterrupt:
         return 130 if demo.options.once else 0
-    except (DemoFailed, DashboardError, NoEngineError, OutboxError, OSError) as problem:
+    except (DemoFailed, DashboardError, NoEngineError, OutboxError, IdentityError, OSError) as problem:
         say(f"hadir demo: {problem}")
         return 1
 

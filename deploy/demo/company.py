@@ -1,7 +1,7 @@
 """The company of the demo: one site, one zone, its people, a shift that is on now. Written once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
@@ -28,7 +28,9 @@ class Login:
 def found(session: Session, players: tuple[Player, ...], login: Login, now: datetime) -> None:
     """Write the company, as far as it is not there yet, and put the shift around now."""
     if session.get(models.Site, SITE) is None:
-        session.add(models.Site(site_id=SITE, name="Kantor Pusat", timezone=TIMEZONE))
+        session.add(
+            models.Site(site_id=SITE, name="Kantor Pusat", timezone=TIMEZONE, report_at=_report_at(now))
+        )
         session.flush()
         session.add(models.Zone(zone_id=ZONE, site_id=SITE, name="Entrance Zone"))
         session.add(_user(login, now))
@@ -38,6 +40,14 @@ def found(session: Session, players: tuple[Player, ...], login: Login, now: date
         if session.get(models.Employee, player.employee_id) is None:
             _hire(session, player, now)
     _open_shift(session, now)
+
+
+def _report_at(now: datetime) -> time:
+    """Return 17:30; a demo that begins later tells of its day in a quarter of an hour."""
+    soon = (
+        (now.astimezone(ZoneInfo(TIMEZONE)) + timedelta(minutes=15)).time().replace(second=0, microsecond=0)
+    )
+    return soon if soon > time(17, 30) else time(17, 30)
 
 
 def _user(login: Login, now: datetime) -> models.User:

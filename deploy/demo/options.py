@@ -1,6 +1,7 @@
 """What the demo was asked to do."""
 
 import argparse
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ class DemoOptions:
     camera: str | None  # the URL of a camera of one's own; None: the virtual one
     loops: bool  # a file of one's own is played again and again
     people: Path | None
-    port: int
+    port: int | None  # None: 8080, or another one where that is taken
 
     @property
     def unseen_after_s(self) -> int:
@@ -44,9 +45,7 @@ def parse(arguments: list[str]) -> DemoOptions:
     source.add_argument("--rtsp", help="watch this camera, e.g. rtsp://user:password@192.168.1.64/stream1")
     source.add_argument("--webcam", type=int, help="watch this machine's webcam, usually 0")
     parser.add_argument("--people", type=Path, help="whom to enrol: one folder a person, photos inside")
-    parser.add_argument(
-        "--port", type=int, default=8080, help="of the dashboard (default 8080, or a free one)"
-    )
+    parser.add_argument("--port", type=_port, help="of the dashboard (default 8080, or a free one)")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier demos stored")
     given = parser.parse_args(arguments)
     for name in ("models", "people"):
@@ -57,7 +56,7 @@ def parse(arguments: list[str]) -> DemoOptions:
         parser.error(f"--video: there is no file {given.video}")
     kept = Path(os.environ.get("HADIR_DEMO_HOME") or ROOT / "var")
     return DemoOptions(
-        home=(kept / ("demo-once" if given.once else "demo")).resolve(),
+        home=(kept / _home_name(given)).resolve(),
         once=given.once,
         real_time=given.real_time,
         fresh=given.fresh or given.once,
@@ -67,6 +66,20 @@ def parse(arguments: list[str]) -> DemoOptions:
         people=given.people.resolve() if given.people else None,
         port=given.port,
     )
+
+
+def _home_name(given: argparse.Namespace) -> str:
+    """Return where this demo keeps its things: people of one's own never meet the demo's cast."""
+    name = "demo-once" if given.once else "demo"
+    if given.people is not None:
+        return f"{name}-people-{hashlib.sha256(str(given.people.resolve()).encode()).hexdigest()[:8]}"
+    return name if _camera(given) is None else f"{name}-camera"
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to 65535")
+    return int(text)
 
 
 def _folder_from(variable: str) -> Path | None:

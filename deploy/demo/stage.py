@@ -110,9 +110,9 @@ class Stage:
         self.agent_config.write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
-def free_port(wanted: int) -> int:
-    """Return wanted if nobody listens there, else a free port."""
-    for port in (wanted, 0):
+def free_port(wanted: int, *, instead: bool = True) -> int:
+    """Return wanted if nobody listens there; else a free port, or OSError when there shall be no other."""
+    for port in (wanted, 0) if instead else (wanted,):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -120,7 +120,7 @@ def free_port(wanted: int) -> int:
             except OSError:
                 continue
             return probe.getsockname()[1]
-    raise OSError("no free port on 127.0.0.1")
+    raise OSError(f"port {wanted} of 127.0.0.1 is taken")
 
 
 def _clean_environment() -> dict[str, str]:

@@ -16,21 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Read by OpenCV when the first stream is opened. UDP loses packets and shows grey smears; FFmpeg's own
-# log would print what it is asked to open; its capture is thread-safe, so opens need not queue.
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
-os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-import cv2
-
 from common.backoff import delay_s
 from common.events import CameraReason, CameraState
+from edge_agent.adapters.opencv import cv2
 from edge_agent.adapters.rtsp_probe import reason_refused, reason_unreachable
 from edge_agent.config import CameraConfig
 from edge_agent.pipeline import Frame
 
 log = logging.getLogger(__name__)
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 STALL_SHARE = 0.9  # a read that takes this much of its timeout is a stall, even if it brings a frame
 FPS_WINDOW_S = 10.0

@@ -103,3 +103,23 @@ def test_ones_own_shift_comes_before_the_sites():
     assert schedule.shift_on(MONDAY).shift.shift_id == "own"
     assert schedule.shift_on(date(2026, 10, 5)).shift.shift_id == "night"
     assert schedule.shift_on(date(2026, 11, 28)) is None
+
+
+@pytest.mark.parametrize(
+    ("shift", "at", "days_later"),
+    [
+        (DAY_SHIFT, "05:00", 0),
+        (DAY_SHIFT, "23:59", 0),
+        (NIGHT, "22:10", 0),
+        (NIGHT, "00:30", 1),
+        (NIGHT, "06:15", 1),
+        (Shift(shift_id="late", name="Late", starts=time(14), ends=time(22)), "00:30", 1),
+        (None, "03:59", 1),
+        (None, "04:00", 0),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])
+def test_a_clock_time_means_the_next_morning_only_where_the_day_reaches_there(shift, at, days_later, zone):
+    """HR types 06:15 for a night that began at 22:00; after a day shift nobody can mean tomorrow."""
+    moment = a_schedule(shift, zone).instant_on(MONDAY, time.fromisoformat(at))
+    assert moment == local(MONDAY + timedelta(days=days_later), at, zone)
