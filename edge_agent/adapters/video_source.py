@@ -154,7 +154,11 @@ class VideoSource:
                 self._since_ms = _utc_ms()
             self._state, self._reason = state, reason
         level = (
-            logging.DEBUG if not changed else logging.INFO if state is CameraState.ONLINE else logging.WARNING
+            logging.DEBUG
+            if not changed or self._stopping.is_set()
+            else logging.INFO
+            if state is CameraState.ONLINE
+            else logging.WARNING
         )
         if changed or more:
             where, why = self._camera.shown_url, f" ({reason.value})" if reason.value else ""
