@@ -69,6 +69,7 @@ def download_pack(
         raise PackError(_network_words(error, base_url)) from error
     except zipfile.BadZipFile as error:
         archive.unlink(missing_ok=True)
+        shutil.rmtree(folder / f".{PACK}.new", ignore_errors=True)
         raise PackError("what was downloaded is not a zip archive") from error
     except OSError as error:
         raise PackError(f"it cannot be stored in {folder} ({error.strerror or error})") from error
@@ -102,27 +103,34 @@ def _fetch(url: str, part: Path, progress: Progress, connect_s: float) -> None:
 
 
 def _unpack(archive: Path, folder: Path, pinned: Mapping[str, str]) -> Path:
-    """Check and move the archive's files into place at once; a wrong archive is deleted."""
+    """Check and move the archive's files into place at once; of a wrong archive nothing stays."""
     fresh, pack = folder / f".{PACK}.new", folder / PACK
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    with zipfile.ZipFile(archive) as opened:
-        members = {Path(name).name: name for name in opened.namelist()}
-        for name, pin in pinned.items():
-            if name not in members:
-                archive.unlink()
-                raise PackError(f"the archive holds no {name}")
-            with opened.open(members[name]) as source, (fresh / name).open("wb") as target:
-                shutil.copyfileobj(source, target)
-            if _sha256(fresh / name) != pin:
-                archive.unlink()
-                shutil.rmtree(fresh)
-                raise PackError(f"{name} is not the file that we know (its SHA-256 differs)")
+    try:
+        _extract(archive, fresh, pinned)
+    except PackError:
+        shutil.rmtree(fresh)
+        archive.unlink()
+        raise
     if pack.exists():
         pack.rmdir()  # empty, or it is somebody's and stays
     fresh.rename(pack)
     archive.unlink()
     return pack
+
+
+def _extract(archive: Path, fresh: Path, pinned: Mapping[str, str]) -> None:
+    """Write the pinned files of archive to fresh, by their names alone: no path of it is followed."""
+    with zipfile.ZipFile(archive) as opened:
+        members = {Path(name).name: name for name in opened.namelist()}
+        for name, pin in pinned.items():
+            if name not in members:
+                raise PackError(f"the archive holds no {name}")
+            with opened.open(members[name]) as source, (fresh / name).open("wb") as target:
+                shutil.copyfileobj(source, target)
+            if _sha256(fresh / name) != pin:
+                raise PackError(f"{name} is not the file that we know (its SHA-256 differs)")
 
 
 def _sha256(file: Path) -> str:

@@ -1,0 +1,154 @@
+"""Where the recogniser comes from: downloads over real sockets, and the order of choice."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edge_agent.adapters.model_packs import PACK, PackError, download_pack, installed_pack, is_known
+from edge_agent.engines import InstallError, NoEngineError, choose_engine
+
+FILES = {"detector.onnx": b"d" * 5000, "recogniser.onnx": b"r" * 9000}
+PINNED = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, content in files.items():
+            opened.writestr(f"{PACK}/{name}", content)
+    return archive.getvalue()
+
+
+def fetch(httpserver, folder: Path, seen: list | None = None) -> Path:
+    progress = (lambda done, total: seen.append((done, total))) if seen is not None else lambda *_: None
+    return download_pack(folder, progress, base_url=httpserver.url_for(""), pinned=PINNED)
+
+
+def left_behind(folder: Path) -> list[str]:
+    return sorted(str(each.relative_to(folder)) for each in folder.rglob("*"))
+
+
+def test_a_pack_is_fetched_checked_and_found(httpserver, tmp_path):
+    """Progress reaches the end, only the pinned files arrive, and the next start finds the pack."""
+    body = zipped(FILES | {"../../evil.txt": b"x", "notes.txt": b"y"})
+    httpserver.expect_request(f"/{PACK}.zip").respond_with_data(body)
+    seen: list = []
+    pack = fetch(httpserver, tmp_path, seen)
+    assert seen[-1] == (len(body), len(body))
+    assert installed_pack(tmp_path) == pack and is_known(pack, PINNED)
+    assert left_behind(tmp_path) == [PACK, *(f"{PACK}/{name}" for name in FILES)]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html>blocked by the proxy</html>", "not a zip archive"),
+        (zipped(FILES | {"detector.onnx": b"another"}), "not the file that we know"),
+        (zipped({"detector.onnx": FILES["detector.onnx"]}), "holds no recogniser.onnx"),
+    ],
+)
+def test_what_is_not_the_pack_is_refused_and_removed(httpserver, tmp_path, body, words):
+    """A page of a proxy, a changed file, half a pack: said in words, and nothing of it stays."""
+    httpserver.expect_request(f"/{PACK}.zip").respond_with_data(body)
+    with pytest.raises(PackError, match=words):
+        fetch(httpserver, tmp_path)
+    assert left_behind(tmp_path) == []
+    assert installed_pack(tmp_path) is None
+
+
+def test_a_broken_download_goes_on_where_it_stopped(httpserver, tmp_path):
+    """The second try asks for the rest only."""
+    body = zipped(FILES)
+    (tmp_path / f".{PACK}.zip.part").write_bytes(body[:4000])
+    rest = httpserver.expect_request(f"/{PACK}.zip", headers={"Range": "bytes=4000-"})
+    rest.respond_with_data(body[4000:], status=206)
+    assert is_known(fetch(httpserver, tmp_path), PINNED)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("http://no-such-host.invalid", "cannot be resolved"), ("http://127.0.0.1:9", "cannot be reached")],
+)
+def test_no_internet_is_said_in_words(tmp_path, url, words):
+    """Quickly, and without a stack of library names."""
+    with pytest.raises(PackError, match=words):
+        download_pack(tmp_path, lambda *_: None, base_url=url)
+
+
+def test_a_server_s_refusal_is_told(httpserver, tmp_path):
+    """A 503 names the host and the status."""
+    httpserver.expect_request(f"/{PACK}.zip").respond_with_data("busy", status=503)
+    with pytest.raises(PackError, match="answered 503"):
+        fetch(httpserver, tmp_path)
+
+
+class Choice:
+    """One call of choose_engine, and what it said."""
+
+    def __init__(self, tmp_path: Path, monkeypatch, base_url: str = "http://127.0.0.1:9") -> None:
+        monkeypatch.delenv("HADIR_MODELS", raising=False)
+        self.said: list[str] = []
+        self.folder, self.base_url = tmp_path / "packs", base_url
+
+    def __call__(self, models: Path | None = None, **allowed: bool):
+        def install(say) -> None:
+            raise InstallError("no package index")
+
+        allowed = {"allow_dlib": False, "allow_download": False} | allowed
+        return choose_engine(
+            models,
+            say=self.said.append,
+            folder=self.folder,
+            base_url=self.base_url,
+            install=install,
+            **allowed,
+        )
+
+
+def test_a_pack_that_was_asked_for_is_used_or_fails(tmp_path, monkeypatch):
+    """Nothing stands in for it: a missing folder and one without models are errors."""
+    choose = Choice(tmp_path, monkeypatch)
+    with pytest.raises(NoEngineError, match="There is no model pack"):
+        choose(tmp_path / "nowhere", allow_dlib=True, allow_download=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoEngineError, match="holds no"):
+        choose(tmp_path / "empty", allow_dlib=True)
+    (tmp_path / "empty" / "model.onnx").write_bytes(b"rubbish")
+    with pytest.raises(NoEngineError, match="not a usable ONNX model"):
+        choose(tmp_path / "empty", allow_dlib=True)
+
+
+def test_the_reasons_are_told_when_nothing_can_be_had(tmp_path, monkeypatch):
+    """Each road that was tried stands in the one message, with why it ended."""
+    with pytest.raises(NoEngineError) as refused:
+        Choice(tmp_path, monkeypatch)(allow_download=True)
+    assert f"no {PACK} in" in str(refused.value) and "cannot be downloaded" in str(refused.value)
+
+
+def test_the_environment_names_a_pack(shared_data, tmp_path, monkeypatch):
+    """HADIR_MODELS counts as asked for; the reason and the licence are said aloud."""
+    choose = Choice(tmp_path, monkeypatch)
+    monkeypatch.setenv("HADIR_MODELS", str(shared_data / "models" / "field_sc"))
+    assert choose().engine == "insightface"
+    assert "it was given" in choose.said[-1] and "non-commercial" in choose.said[-1]
+
+
+def test_a_pack_that_is_installed_comes_before_a_download(shared_data, tmp_path, monkeypatch):
+    """It is found by its name, and said to be none of the known files when it is not."""
+    choose = Choice(tmp_path, monkeypatch)
+    choose.folder.mkdir()
+    (choose.folder / PACK).symlink_to(shared_data / "models" / "field_sc", target_is_directory=True)
+    assert choose(allow_download=True).engine == "insightface"
+    assert "not those that we know" in choose.said[-1]
+    assert not any("Downloading" in words for words in choose.said)
+
+
+def test_dlib_is_what_is_left(tmp_path, monkeypatch):
+    """Without a pack and without internet the dlib engine works, and says why it was chosen."""
+    pytest.importorskip("dlib")
+    choose = Choice(tmp_path, monkeypatch)
+    assert choose(allow_dlib=True, allow_download=True).engine == "dlib"
+    assert "cannot be downloaded" in choose.said[-1]
