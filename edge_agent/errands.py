@@ -85,6 +85,7 @@ class Errands:
             if time.monotonic() - polled_at > POLL_S:
                 self._all_due = True
             try:
+                self._keep_house()
                 if self._all_due:
                     self._poll()
                     polled_at, self._all_due = time.monotonic(), False
@@ -112,18 +113,21 @@ class Errands:
         self._last_words = words
         log.log(level, "%s; trying again", words)
 
-    def _poll(self) -> None:
-        self._keeper.hear(self._api.manifest())
-        self._embed_pending()
+    def _keep_house(self) -> None:
+        """Forget what may not be held any longer. First, and without the server: the box may be stolen."""
+        self._keeper.enforce_lease()
         if self._evidence:
             self._evidence.expire()
+
+    def _poll(self) -> None:
+        self._embed_pending()
+        self._keeper.hear(self._api.manifest())  # after that: it then speaks of the new templates too
 
     def _do_what_is_due(self) -> None:
         with self._ready:
             commands, self._commands = self._commands, []
         for command in commands:
             self._obey(command)
-        self._keeper.enforce_lease()
         if self._keeper.is_due():
             self._keeper.fetch(self._api)
         if self._evidence:

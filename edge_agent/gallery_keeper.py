@@ -67,12 +67,18 @@ class GalleryKeeper:
                 return False
             self._heard = Heard(manifest, time.time())
         self._file.touch()
-        return manifest.gallery_sha256 != self._held.sha256
+        return self._lacks(manifest)
 
     def is_due(self) -> bool:
         """Tell whether the newest manifest asks for something else than what is held."""
         heard = self._heard
-        return heard is not None and heard.manifest.gallery_sha256 != self._held.sha256
+        return heard is not None and self._lacks(heard.manifest)
+
+    def _lacks(self, manifest: Manifest) -> bool:
+        """Tell whether there is anything to fetch; the generation also counts, as the digest covers only who
+        is enrolled under which number.
+        """
+        return manifest.gallery_sha256 != self._held.sha256 or manifest.gallery_gen > self._held.gen
 
     def fetch(self, api: CentralAPI) -> None:
         """Bring the gallery up to date. Raises CentralError or GalleryError; what is held stays then."""

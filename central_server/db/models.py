@@ -168,6 +168,8 @@ class FaceTemplate(Base):
     photo_id: Mapped[str | None] = mapped_column(ForeignKey("EnrolmentPhoto.photo_id"))
     quality: Mapped[float] = mapped_column(default=0.0)
     created_at: Mapped[datetime]
+    # The number of an erased template must not come back: an agent that still holds it could not tell.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class TemplateLog(Base):

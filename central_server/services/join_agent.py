@@ -125,7 +125,10 @@ def _agent_again(work: UnitOfWork, row: JoinCode, hardware_id: str, now: datetim
     same = hmac.compare_digest(row.used_by_hardware.encode(), hardware_id.encode())
     if not same or row.used_at is None or now - row.used_at > RETRY_WITHIN:
         raise JoinRefused("This join code has been used. Ask for a new one.")
-    return work.session.get_one(Agent, row.used_by_agent)
+    agent = work.session.get_one(Agent, row.used_by_agent)
+    if agent.revoked_at is not None:
+        raise JoinRefused("This agent was revoked. Ask for a new join code.")
+    return agent
 
 
 def _new_or_former(work: UnitOfWork, row: JoinCode, hardware_id: str, name: str, now: datetime) -> Agent:

@@ -1,7 +1,7 @@
 """An analyser that several cameras may share although its library is not made for threads."""
 
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,16 +12,24 @@ from edge_agent.ports import FaceAnalyser
 
 
 def shared(analyser: FaceAnalyser) -> FaceAnalyser:
-    """Return analyser, behind a lock unless its engine needs none."""
+    """Return analyser, one call at a time unless its engine needs no such care."""
     return analyser if analyser.engine == "insightface" else SerialAnalyser(analyser)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="analyser")
 
 
 @dataclass(frozen=True, slots=True)
 class SerialAnalyser:
-    """One call at a time, whoever calls."""
+    """One call at a time, in the order of asking.
+
+    A lock would not do: it favours who has just let go of it, and a camera that is always busy would then
+    keep an enrolment waiting for ever.
+    """
 
     inner: FaceAnalyser
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    queue: ThreadPoolExecutor = field(default_factory=_one_thread)
 
     @property
     def engine(self) -> str:
@@ -40,9 +48,7 @@ class SerialAnalyser:
         return self.inner.policy
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        with self.lock:
-            return self.inner.detect(image)
+        return self.queue.submit(self.inner.detect, image).result()
 
     def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-        with self.lock:
-            return self.inner.embed(image, detections)
+        return self.queue.submit(self.inner.embed, image, detections).result()

@@ -531,7 +531,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['employee_id'], ['Employee.employee_id'], name=op.f('fk_FaceTemplate_employee_id_Employee')),
     sa.ForeignKeyConstraint(['photo_id'], ['EnrolmentPhoto.photo_id'], name=op.f('fk_FaceTemplate_photo_id_EnrolmentPhoto')),
-    sa.PrimaryKeyConstraint('template_id', name=op.f('pk_FaceTemplate'))
+    sa.PrimaryKeyConstraint('template_id', name=op.f('pk_FaceTemplate')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('FaceTemplate', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_FaceTemplate_employee_id'), ['employee_id'], unique=False)
