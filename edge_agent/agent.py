@@ -75,7 +75,7 @@ class Agent:
             self._outbox, crops, model_id=analyser.model_id, gallery_gen=lambda: self._keeper.gen
         )
         self._cameras = [self._worker(camera) for camera in config.cameras]
-        api = CentralAPI(identity.server_url, identity.token)
+        api = CentralAPI(identity.server_url, identity.token, analyser.model_id)
         self._errands = Errands(
             api,
             self._keeper,

@@ -97,7 +97,7 @@ class EdgeBox:
         self.keeper = self.restarted_keeper()
         self.outbox = Outbox(self.home / "spool.db", self.identity.agent_id)
         self.evidence = Evidence(self.home / "crops")
-        errands_api = CentralAPI(self.identity.server_url, self.identity.token)
+        errands_api = CentralAPI(self.identity.server_url, self.identity.token, self.analyser.model_id)
         self.errands = Errands(
             errands_api, self.keeper, self.analyser, self.outbox, self.evidence, self.reports.append
         )

@@ -98,6 +98,12 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def note_model(agent: Agent, model_id: str) -> None:
+    """Keep what an agent says it recognises with; its birth says so too, but may still be on its way."""
+    if model_id and model_id != agent.model_id:
+        agent.model_id = model_id[:120]
+
+
 def agent_of_token(work: UnitOfWork, token: str) -> Agent | None:
     """Return the agent that the bearer token belongs to, unless it was revoked."""
     digest = token_hash(token)

@@ -22,6 +22,9 @@ class CentralError(Exception):
         super().__init__(words)
 
 
+MODEL_HEADER = "Hadir-Model"
+
+
 @dataclass(frozen=True, slots=True)
 class PendingPhoto:
     photo_id: str
@@ -43,11 +46,14 @@ class TemplatePage:
 class CentralAPI:
     """One agent's view of the server. Not for several threads at once."""
 
-    def __init__(self, server_url: str, token: str = "") -> None:
+    def __init__(self, server_url: str, token: str = "", model_id: str = "") -> None:
+        """model_id: what this agent recognises with; photos to embed are asked for by it."""
         self.url = server_url.rstrip("/")
         self._http = requests.Session()
         if token:
             self._http.headers["Authorization"] = f"Bearer {token}"
+        if model_id:
+            self._http.headers[MODEL_HEADER] = model_id
 
     def join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return self._json("POST", "join", body=request)

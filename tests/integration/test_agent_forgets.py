@@ -13,7 +13,7 @@ from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import DEFAULT_LEASE_S
 from edge_agent.join import JoinError
-from tests.agent_world import a_box, an_agent_world
+from tests.agent_world import EdgeBox, a_box, an_agent_world
 from tests.link_world import wait_until
 from tests.web_world import post
 
@@ -79,6 +79,21 @@ def test_a_withdrawn_face_is_replaced_by_the_new_one(world, box):
     (after,) = box.keeper.current().matrix
     assert np.allclose(after, np.frombuffer(template.embedding, "<f4"), atol=1e-5)
     assert not np.allclose(after, before, atol=1e-3)
+
+
+def test_a_photo_does_not_wait_for_the_birth_of_the_agent(world, tmp_path):
+    """The first poll of a new box embeds what is waiting, also before the worker has heard of the box."""
+    identity = world.join(tmp_path / "box")
+    photo_id = world.stored_photo("EMP001")
+    box = EdgeBox(identity, tmp_path / "box")
+    box.sees("EMP001")
+    box.errands.start()
+    try:
+        wait_until(lambda: world.photo(photo_id).state == "accepted", about="the photo is embedded")
+        wait_until(lambda: box.people == ("EMP001",), about="the gallery is fetched")
+    finally:
+        box.errands.stop()
+        box.outbox.close()
 
 
 def test_a_revoked_agent_cannot_use_its_code_again(world, tmp_path):
