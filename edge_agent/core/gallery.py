@@ -32,11 +32,11 @@ class Gallery:
         vectors = [_unit(each) for each in rows]
         if len({len(vector) for vector in vectors}) > 1:
             raise ValueError("templates of different lengths cannot be of one model")
+        first = {each.employee_id: index for index, each in reversed(list(enumerate(rows)))}
         people = tuple(dict.fromkeys(each.employee_id for each in rows))
-        owners = [each.employee_id for each in rows]
         matrix = np.ascontiguousarray(vectors, dtype=np.float32) if rows else np.zeros((0, 0), np.float32)
         matrix.setflags(write=False)
-        return cls(model_id, gen, matrix, people, np.array([owners.index(person) for person in people], int))
+        return cls(model_id, gen, matrix, people, np.array([first[person] for person in people], int))
 
     @classmethod
     def empty(cls, model_id: str) -> "Gallery":
