@@ -118,6 +118,10 @@ def test_the_board_is_sent_again_only_when_it_has_changed(world):
     changed = client.get("/board", headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert "0 in area, 2 out of area" in changed.text
+    with UnitOfWork(world.engine) as work:
+        work.session.get_one(models.Lease, "broker").until = datetime.now(UTC) - timedelta(seconds=1)
+    silent = client.get("/board", headers={"If-None-Match": changed.headers["ETag"]})
+    assert silent.status_code == 200, "a worker that hears no broker is news too"
 
 
 def test_a_dead_camera_or_agent_or_worker_is_said_aloud(world):

@@ -117,3 +117,9 @@ def test_the_summary_in_words():
     )
     assert "Total working hours: 3 h 00 min" in summary_text(report, "en")
     assert words("en").keys() == words("id").keys()
+
+
+@pytest.mark.parametrize(("made_at", "provisional"), [(EIGHT, True), (EIGHT.replace(day=24), False)])
+def test_a_report_about_nobody_is_not_final_on_its_own_day(made_at, provisional):
+    """Before anybody is recorded the day is not over; the day after, an empty one is what it was."""
+    assert a_report(made_at=made_at).is_provisional is provisional
