@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from common.ids import AgentId, is_slug
 
+MODEL_HEADER = "Hadir-Model"  # of an agent's HTTP requests: the model_id that it recognises with
 ROOT = "hadir/1"
 SERVER_STATE = f"{ROOT}/srv/state"
 EVERYTHING_UP = f"{ROOT}/up/#"

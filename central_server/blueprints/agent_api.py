@@ -61,7 +61,7 @@ def for_agents(view: Callable[..., Any]) -> Callable[..., Any]:
                 agent = join_agent.agent_of_token(work, token.strip()) if known else None
                 if agent is None:
                     return _no(401, "The agent's token is not (or no longer) valid; join again.")
-                join_agent.note_model(agent, request.headers.get("Hadir-Model", ""))
+                join_agent.note_model(agent, request.headers.get(topics.MODEL_HEADER, ""))
                 return view(work=work, agent=agent, **given)
         except OperationalError:
             current_app.logger.exception("the database cannot be used")

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from common import wire
+from common import topics, wire
 from common.events import Ack, Envelope, Manifest
 
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
@@ -20,9 +20,6 @@ class CentralError(Exception):
     def __init__(self, words: str, *, permanent: bool = False, status: int | None = None) -> None:
         self.permanent, self.status = permanent, status
         super().__init__(words)
-
-
-MODEL_HEADER = "Hadir-Model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class CentralAPI:
         if token:
             self._http.headers["Authorization"] = f"Bearer {token}"
         if model_id:
-            self._http.headers[MODEL_HEADER] = model_id
+            self._http.headers[topics.MODEL_HEADER] = model_id
 
     def join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return self._json("POST", "join", body=request)

@@ -68,8 +68,6 @@ def download_pack(
     except requests.RequestException as error:
         raise PackError(_network_words(error, base_url)) from error
     except zipfile.BadZipFile as error:
-        archive.unlink(missing_ok=True)
-        shutil.rmtree(folder / f".{PACK}.new", ignore_errors=True)
         raise PackError("what was downloaded is not a zip archive") from error
     except OSError as error:
         raise PackError(f"it cannot be stored in {folder} ({error.strerror or error})") from error
@@ -109,7 +107,7 @@ def _unpack(archive: Path, folder: Path, pinned: Mapping[str, str]) -> Path:
     fresh.mkdir()
     try:
         _extract(archive, fresh, pinned)
-    except PackError:
+    except (PackError, zipfile.BadZipFile):
         shutil.rmtree(fresh)
         archive.unlink()
         raise
