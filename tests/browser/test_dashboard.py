@@ -146,3 +146,17 @@ def test_every_page_fits_a_phone(visit, scheme):
     playwright.expect(button).to_be_focused()
     playwright.expect(page.get_by_role("link", name="Attendance", exact=True)).to_be_hidden()
     assert complaints == []
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_page_fits_a_small_desktop(visit, language):
+    """At 1100 pixels nothing sticks out to the right, in the longer language either."""
+    page, complaints = visit("admin", viewport={"width": 1100, "height": 800})
+    page.goto("/settings/")
+    page.locator("select[name=language]").select_option(language)
+    page.locator("form:has(select[name=language]) button[type=submit]").click()
+    playwright.expect(page.locator("html")).to_have_attribute("lang", language)
+    for url in PAGES:
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1100, url
+    assert complaints == []
