@@ -75,6 +75,32 @@ def test_two_processes_that_upgrade_at_once_wait_for_each_other(url: str):
     assert is_current(url)
 
 
+def test_an_empty_sqlite_file_may_be_opened_by_many_at_once(tmp_path: Path):
+    """The one switch to write-ahead logging is waited for like any other write."""
+    problems: list[BaseException] = []
+
+    def write(address: str, together: threading.Barrier) -> None:
+        engine = open_engine(address)
+        try:
+            together.wait(10)
+            with engine.execution_options(writes=True).begin() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS made (a)")
+        except BaseException as problem:  # any failure at all is the finding
+            problems.append(problem)
+        finally:
+            engine.dispose()
+
+    for number in range(60):
+        args = (f"sqlite:///{tmp_path / f'{number}.db'}", threading.Barrier(6))
+        threads = [threading.Thread(target=write, args=args) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+    assert problems == []
+
+
 def test_upgrading_works_from_any_folder(tmp_path: Path):
     """No ini file is looked for, so the working folder does not matter."""
     address = f"sqlite:///{tmp_path / 'elsewhere.db'}"
