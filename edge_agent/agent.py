@@ -19,7 +19,7 @@ from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
-from edge_agent.adapters.serial_analyser import shared
+from edge_agent.adapters.shared_analyser import shared
 from edge_agent.camera_worker import CameraWorker
 from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.core.identification import MatchPolicy
@@ -63,7 +63,11 @@ class Agent:
 
     def __init__(self, config: EdgeConfig, identity: Identity, analyser: FaceAnalyser) -> None:
         paths = Paths(config.home)
-        self._config, self._identity, self._analyser = config, identity, shared(analyser)
+        self._config, self._identity, self._analyser = (
+            config,
+            identity,
+            shared(analyser, machine.processors()),
+        )
         self._policy = policy_of(analyser.policy, config.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
-from edge_agent.pipeline import CameraPipeline, Frame, Sighted
+from edge_agent.frame import Frame
+from edge_agent.pipeline import CameraPipeline, Sighted
 
 log = logging.getLogger("hadir.camera")
 

@@ -12,6 +12,7 @@ from edge_agent.adapters.video_source import VideoSource
 from edge_agent.agent import Paths
 from edge_agent.config import CameraConfig, EdgeConfig
 from edge_agent.engines import NoEngineError, choose_engine
+from edge_agent.faces import find_faces, search_scale
 from edge_agent.ports import FaceAnalyser
 
 LOOK_S = 6.0
@@ -75,8 +76,10 @@ def _camera(camera: CameraConfig, analyser: FaceAnalyser) -> Finding:
         while time.monotonic() < until:
             if (frame := source.take(0.5)) is not None:
                 frames += 1
-                faces = max(faces, len(analyser.detect(frame.image)))
-                size = f"{frame.image.shape[1]}x{frame.image.shape[0]}"
+                picture = frame.picture
+                found = find_faces(picture, analyser, scale=search_scale(picture, analyser))
+                faces = max(faces, len(found))
+                size = f"{picture.width}x{picture.height}"
         health = source.health()
     finally:
         source.stop()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.ids import CameraId, is_slug
 from common.logs import redact
+from edge_agent.core.geometry import Polygon
 from edge_agent.yaml_settings import Section, open_yaml
 
 
@@ -23,6 +24,9 @@ class CameraConfig:
     min_face_px: int = 32
     open_timeout_s: float = 4.0
     read_timeout_s: float = 3.0
+    search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
+    mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
+    watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere
 
     @property
     def shown_url(self) -> str:

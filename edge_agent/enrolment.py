@@ -7,7 +7,8 @@ import numpy as np
 
 from edge_agent.core.geometry import Detection
 from edge_agent.core.quality import Flaw, QualityPolicy, assess
-from edge_agent.pipeline import grey_crop
+from edge_agent.faces import embed_faces, find_faces, grey_crop, search_scale
+from edge_agent.picture import ColourPicture
 from edge_agent.ports import FaceAnalyser
 
 # A three-quarter view still makes a template that finds its owner; only a near profile is refused.
@@ -43,16 +44,16 @@ def embed_portrait(photo: bytes, analyser: FaceAnalyser) -> Enrolled | Refused:
     image = _decoded(photo)
     if image is None:
         return _refused("corrupt")
-    image, faces = _faces(image, analyser)
+    picture, faces = _faces(image, analyser)
     if not faces:
         return _refused("no_face")
     face = faces[0]
     if len(faces) > 1 and faces[1].box.area > face.box.area * SECOND_FACE:
         return _refused("several_faces")
-    assessment = assess(face, grey_crop(image, face.box), PORTRAIT)
+    assessment = assess(face, grey_crop(picture, face.box), PORTRAIT)
     if assessment.flaw is not None:
         return _refused(_REASONS.get(assessment.flaw, "no_face"))
-    return Enrolled(analyser.embed(image, [face])[0], assessment.quality)
+    return Enrolled(embed_faces(picture, [face], analyser)[0], assessment.quality)
 
 
 def _refused(reason: str) -> Refused:
@@ -69,15 +70,17 @@ def _decoded(photo: bytes) -> np.ndarray | None:
     return image
 
 
-def _faces(image: np.ndarray, analyser: FaceAnalyser) -> tuple[np.ndarray, list[Detection]]:
+def _faces(image: np.ndarray, analyser: FaceAnalyser) -> tuple[ColourPicture, list[Detection]]:
     """Return the sure faces, largest first, and the picture they were found in.
 
     A face that fills the photo is larger than what detectors learnt; with a border around it, it is found.
     """
     for margin in (0.0, 0.5):
         edge = round(max(image.shape[:2]) * margin)
-        shown = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT) if edge else image
-        found = [each for each in analyser.detect(shown) if each.score >= PORTRAIT.min_score]
+        bordered = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT) if edge else image
+        shown = ColourPicture(bordered)
+        faces = find_faces(shown, analyser, scale=search_scale(shown, analyser))
+        found = [each for each in faces if each.score >= PORTRAIT.min_score]
         if found:
             return shown, sorted(found, key=lambda each: each.box.area, reverse=True)
-    return image, []
+    return ColourPicture(image), []

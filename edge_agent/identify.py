@@ -19,7 +19,9 @@ from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.resighting import DueEvent
 from edge_agent.engines import NoEngineError, choose_engine
 from edge_agent.enrolment import Refused, embed_portrait
-from edge_agent.pipeline import CameraPipeline, Frame
+from edge_agent.frame import Frame
+from edge_agent.picture import ColourPicture
+from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -137,7 +139,9 @@ def identify_video(
         end_ms = at_ms
         if is_sample:
             sampled += 1
-            events += [each.event for each in pipeline.process(Frame(image, at_ms, at_ms, sampled))]
+            events += [
+                each.event for each in pipeline.process(Frame(ColourPicture(image), at_ms, at_ms, sampled))
+            ]
     events += [each.event for each in pipeline.finish(end_ms, end_ms)]
     appearances = appearances_in(events)
     summary = Summary(

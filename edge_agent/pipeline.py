@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from common.events import EventKind
 from common.ids import CameraId
 from edge_agent.config import CameraConfig
 from edge_agent.core import motion
+from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
     NOT_YET,
     Probe,
@@ -23,24 +23,15 @@ from edge_agent.core.consensus import (
     with_probe,
 )
 from edge_agent.core.gallery import Gallery
-from edge_agent.core.geometry import Box, Detection
+from edge_agent.core.geometry import Detection
 from edge_agent.core.identification import MatchPolicy
-from edge_agent.core.quality import CROP_PX, Assessment, QualityPolicy, assess
+from edge_agent.core.quality import Assessment, QualityPolicy, assess
 from edge_agent.core.resighting import Announced, DueEvent, due_kind
 from edge_agent.core.tracking import Track, TrackPolicy, advance
+from edge_agent.faces import embed_faces, evidence_crop, grey_crop
+from edge_agent.frame import Frame
 from edge_agent.ports import FaceAnalyser
-
-EVIDENCE_MARGIN = 1.6  # an evidence crop shows this much more than the face
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One picture of a camera."""
-
-    image: np.ndarray  # H × W × 3 uint8, BGR
-    ts: int  # ms since the epoch, UTC
-    mono: int  # ms on a clock that never jumps
-    index: int
+from edge_agent.searching import Search, Tally
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +78,7 @@ class CameraPipeline:
         gallery: Callable[[], Gallery],
         *,
         still_every_s: float = 30.0,
+        attention: AttentionPolicy = ATTENTION,
     ) -> None:
         self._camera_id = CameraId(camera.camera_id)
         self._analyser, self._policy, self._gallery = analyser, policy, gallery
@@ -95,31 +87,40 @@ class CameraPipeline:
         self._tracking = TrackPolicy()
         self._files: dict[int, _File] = {}
         self._next_number = 1
-        self._thumbnail: np.ndarray | None = None
+        self.tally = Tally()
+        self._search = Search(analyser, self.tally, attention, camera.watch, camera.search_px)
         self._searched: Gallery | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing has moved and nobody was followed for a while."""
+        return self._search.is_idle and not self._files
 
     def process(self, frame: Frame) -> list[Sighted]:
         """Return what is due after frame, which is later than any before."""
-        ended = self._ended_by_cut(frame)
-        detections = self._analyser.detect(frame.image)
+        grey = frame.picture.grey(GREY)
+        scene = self._search.scene(grey)
+        ended = self._ended_by(scene)
+        expected = [file.track.predicted(frame.mono, self._tracking) for file in self._files.values()]
+        detections = self._search.faces(frame, grey, expected, is_cut=scene is motion.Scene.CUT)
         seen = self._follow(detections, frame, ended)
         looks = self._worth_embedding(seen, frame)
-        embeddings = self._analyser.embed(frame.image, [look.detection for look in looks])
+        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
+        self.tally.embedded += len(looks)
         for look, embedding in zip(looks, embeddings, strict=True):
             self._learn(look, embedding, frame, ended)
         self._search_again()
         self._withhold(seen, frame, ended)
-        return [*self._farewells(ended, frame), *self._due(frame)]
+        return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
         """Return the farewells of every track when the video ends or the camera is given up."""
-        ended, self._files, self._thumbnail = list(self._files.values()), {}, None
-        return self._farewells(ended, Frame(np.zeros((1, 1, 3), np.uint8), frame_ts, mono, -1))
+        ended, self._files = list(self._files.values()), {}
+        self._search.forget()
+        return self._farewells(ended, frame_ts, mono)
 
-    def _ended_by_cut(self, frame: Frame) -> list[_File]:
-        small = cv2.resize(frame.image, motion.THUMBNAIL, interpolation=cv2.INTER_AREA)
-        before, self._thumbnail = self._thumbnail, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        match motion.scene(before, self._thumbnail):
+    def _ended_by(self, scene: motion.Scene) -> list[_File]:
+        match scene:
             case motion.Scene.CUT:
                 ended, self._files = list(self._files.values()), {}
                 return ended
@@ -155,9 +156,11 @@ class CameraPipeline:
                 doubts=file.doubts,
             )
             if not file.probes or frame.mono - file.probes[-1].at_ms >= pace * 1000:
-                assessment = assess(detection, grey_crop(frame.image, detection.box), self._quality)
-                if assessment.is_usable:
+                assessment = assess(detection, grey_crop(frame.picture, detection.box), self._quality)
+                if assessment.flaw is None:
                     looks.append(_Look(file, detection, assessment))
+                else:
+                    self.tally.flaws[assessment.flaw.value] += 1
         return looks
 
     def _learn(self, look: _Look, embedding: np.ndarray, frame: Frame, ended: list[_File]) -> None:
@@ -169,10 +172,10 @@ class CameraPipeline:
         probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms)
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
-            file.crop, file.quality = evidence_crop(frame.image, look.detection.box), assessment.quality
+            file.crop, file.quality = evidence_crop(frame.picture, look.detection.box), assessment.quality
         at = break_at(file.probes, file.verdict, gallery, self._policy)
         if at is not None:
-            ended.append(self._split(file, at, evidence_crop(frame.image, look.detection.box)))
+            ended.append(self._split(file, at, evidence_crop(frame.picture, look.detection.box)))
         file.verdict = settled(file.verdict, weigh(file.probes, gallery, self._policy))
         file.doubts = doubts(file.probes, file.verdict, gallery, self._policy)
         file.track = replace(file.track, is_ambiguous=False)
@@ -225,10 +228,10 @@ class CameraPipeline:
             if kind is not None:
                 file.announced = Announced(kind=kind, verdict=file.verdict, at_ms=frame.mono)
                 crop = None if kind is EventKind.STILL else file.crop
-                due.append(Sighted(self._event(kind, file, file.verdict, frame), crop))
+                due.append(Sighted(self._event(kind, file, file.verdict, frame.ts, frame.mono), crop))
         return due
 
-    def _farewells(self, ended: Sequence[_File], frame: Frame) -> list[Sighted]:
+    def _farewells(self, ended: Sequence[_File], ts: int, mono: int) -> list[Sighted]:
         """Tell that tracks ended; first, who they were, where only the end makes that clear."""
         due = []
         for file in ended:
@@ -237,22 +240,22 @@ class CameraPipeline:
             verdict = settled(file.verdict, weigh(file.probes, self._gallery(), self._policy, is_over=True))
             kind = due_kind(verdict, file.announced, file.track.last_ms, self._still_every_s)
             if kind in (EventKind.SEEN, EventKind.UNKNOWN):
-                due.append(Sighted(self._event(kind, file, verdict, frame), file.crop))
-                file.announced = Announced(kind=kind, verdict=verdict, at_ms=frame.mono)
+                due.append(Sighted(self._event(kind, file, verdict, ts, mono), file.crop))
+                file.announced = Announced(kind=kind, verdict=verdict, at_ms=mono)
             if file.announced.verdict is not None:
                 told = _last_word(verdict, file.announced.verdict)
-                due.append(Sighted(self._event(EventKind.LEFT, file, told, frame), None))
+                due.append(Sighted(self._event(EventKind.LEFT, file, told, ts, mono), None))
         return due
 
-    def _event(self, kind: EventKind, file: _File, verdict: Verdict, frame: Frame) -> DueEvent:
-        utc = frame.ts - frame.mono
+    def _event(self, kind: EventKind, file: _File, verdict: Verdict, ts: int, mono: int) -> DueEvent:
+        utc = ts - mono
         return DueEvent(
             kind=kind,
             camera_id=self._camera_id,
             track_id=f"{self._boot_id}-{self._camera_id}-{file.track.number}",
-            ts=frame.ts,
-            last_seen=min(frame.ts, file.track.last_ms + utc),
-            mono=frame.mono,
+            ts=ts,
+            last_seen=min(ts, file.track.last_ms + utc),
+            mono=mono,
             first_seen=file.track.first_ms + utc,
             employee_id=verdict.employee_id,
             sim_score=verdict.similarity,
@@ -266,21 +269,3 @@ class CameraPipeline:
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:
     """Return the newest verdict about whom the events of this track were about."""
     return newest if newest.employee_id == told.employee_id and newest.frames else told
-
-
-def grey_crop(image: np.ndarray, box: Box) -> np.ndarray:
-    """Return the face as CROP_PX × CROP_PX grey levels, as quality.assess reads it."""
-    cut = _cut(image, box)
-    how = cv2.INTER_AREA if min(cut.shape[:2]) > CROP_PX else cv2.INTER_LINEAR
-    return cv2.cvtColor(cv2.resize(cut, (CROP_PX, CROP_PX), interpolation=how), cv2.COLOR_BGR2GRAY)
-
-
-def evidence_crop(image: np.ndarray, box: Box) -> np.ndarray:
-    """Return a copy of the face with some of what is around it, BGR."""
-    return _cut(image, box.grown(EVIDENCE_MARGIN)).copy()
-
-
-def _cut(image: np.ndarray, box: Box) -> np.ndarray:
-    height, width = image.shape[:2]
-    left, top = min(max(0, int(box.left)), width - 1), min(max(0, int(box.top)), height - 1)
-    return image[top : max(top + 1, int(box.bottom)), left : max(left + 1, int(box.right))]

@@ -28,8 +28,18 @@ class FaceAnalyser(Protocol):
     def policy(self) -> MatchPolicy:
         """What this model's similarities mean, unless the configuration says otherwise."""
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """Return the faces in an H × W × 3 BGR uint8 image, doubtful ones too, best first."""
+    @property
+    def search_px(self) -> int:
+        """The length to which a whole picture's longer side is brought before it is searched."""
 
-    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-        """Return n × dimension float32 unit rows, one for each detection made in this image."""
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Return the faces in an H × W × 3 BGR uint8 image, searched at its own size; doubtful ones too.
+
+        Best first, in pixels of the image.
+        """
+
+    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        """Return the upright crop, uint8, that `embed` reads, of a face at this place in image."""
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Return n × dimension float32 unit rows, one for each crop that `aligned` made."""

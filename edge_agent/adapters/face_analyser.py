@@ -19,12 +19,12 @@ from insightface import model_zoo
 from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from insightface.model_zoo.scrfd import SCRFD
 
+from edge_agent.adapters.scrfd import LeanSCRFD
 from edge_agent.core.geometry import Box, Detection, arcface_transform, turn_of
 from edge_agent.core.identification import MatchPolicy
 
 log = logging.getLogger(__name__)
 
-LONG_SIDE_PX = 640  # of what the detector reads
 LOWEST_SCORE = 0.3  # low-scored faces may continue a track, never begin one
 
 FIELD_POLICY = MatchPolicy(
@@ -85,10 +85,11 @@ class InsightFaceAnalyser:
     """A pack directory behind the FaceAnalyser interface; safe to use from several threads."""
 
     engine = "insightface"
+    search_px = 640  # the size that the published packs are used and compared at
 
     def __init__(self, pack: Path, *, threads: int = 1, policy: MatchPolicy | None = None) -> None:
         files = _load(pack, threads)
-        self._detector, self._recogniser = files.detection, files.recognition
+        self._detector, self._recogniser = LeanSCRFD(files.detection), files.recognition
         digest = hashlib.sha256(files.recognition_file.read_bytes()).hexdigest()
         self.model_id = f"{pack.resolve().name}:{digest[:12]}"
         self.policy = policy or FIELD_POLICY
@@ -97,9 +98,7 @@ class InsightFaceAnalyser:
         self.dimension = int(self._recogniser.get_feat([blank]).shape[1])
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        boxes, landmarks = self._detector.detect(
-            image, input_size=detector_size(image.shape[1], image.shape[0]), det_thresh=LOWEST_SCORE
-        )
+        boxes, landmarks = self._detector.detect(image, LOWEST_SCORE)
         return [
             Detection(
                 Box(*map(float, row[:4])), points, float(row[4]), turn_of(points[0], points[1], points[2])
@@ -107,22 +106,14 @@ class InsightFaceAnalyser:
             for row, points in zip(boxes, landmarks, strict=True)
         ]
 
-    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-        if not detections:
+    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        size = self._size
+        return cv2.warpAffine(
+            image, arcface_transform(detection.landmarks, size), (size, size), borderValue=0.0
+        )
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        if not crops:
             return np.zeros((0, self.dimension), np.float32)
-        rows = self._recogniser.get_feat([aligned(image, each, self._size) for each in detections])
+        rows = self._recogniser.get_feat(list(crops))
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-
-
-def detector_size(width: int, height: int) -> tuple[int, int]:
-    """Return the detector's input for a frame: its own shape, the long side 640, in steps of 32.
-
-    A 16:9 frame then costs 640 × 384 pixels, not the 640 × 640 of a padded square.
-    """
-    scale = LONG_SIDE_PX / max(width, height)
-    return tuple(max(32, 32 * -(-round(side * scale) // 32)) for side in (width, height))  # type: ignore[return-value]
-
-
-def aligned(image: np.ndarray, detection: Detection, size: int) -> np.ndarray:
-    """Return the size × size crop with the face upright and in ArcFace's place."""
-    return cv2.warpAffine(image, arcface_transform(detection.landmarks, size), (size, size), borderValue=0.0)

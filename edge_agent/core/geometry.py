@@ -1,5 +1,6 @@
 """Boxes, faces as found in one frame, and the transform that puts a face upright. Pixels, x right, y down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,28 @@ class Detection:
     landmarks: np.ndarray  # 5 × 2, in the order that the engine's own alignment wants
     score: float  # of the detector, 0..1
     turn: float  # of the head to either side: 0 looks at the camera, 1 has the nose before one eye
+
+
+Polygon = Sequence[tuple[float, float]]  # corners
+
+
+def is_inside(point: tuple[float, float], polygon: Polygon) -> bool:
+    """Tell whether point lies within polygon: a ray from it crosses the edges an odd number of times."""
+    x, y = point
+    crossings = 0
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            crossings += 1
+    return crossings % 2 == 1
+
+
+def distinct(detections: Sequence[Detection], most_shared: float = 0.4) -> list[Detection]:
+    """Return the detections without the doubles of two searches that overlap: the surer one of each stays."""
+    kept: list[Detection] = []
+    for each in sorted(detections, key=lambda found: found.score, reverse=True):
+        if all(iou(each.box, other.box) <= most_shared for other in kept):
+            kept.append(each)
+    return kept
 
 
 def turn_of(eye: np.ndarray, other_eye: np.ndarray, nose: np.ndarray) -> float:

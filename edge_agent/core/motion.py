@@ -18,6 +18,13 @@ class Scene(StrEnum):
     CUT = "cut"  # nobody is where they were
 
 
+def thumbnail(grey: np.ndarray) -> np.ndarray:
+    """Return the THUMBNAIL of a grey picture whose sides are multiples of its own."""
+    width, height = THUMBNAIL
+    rows, columns = grey.shape[0] // height, grey.shape[1] // width
+    return grey.reshape(height, rows, width, columns).mean(axis=(1, 3), dtype=np.float32)
+
+
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return how alike two grey pictures of one shape are, -1..1, whatever their brightness and contrast."""
     x, y = a.astype(np.float32).ravel(), b.astype(np.float32).ravel()
