@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_agent.core import attention, motion
-from edge_agent.core.attention import AttentionPolicy, Plan, Searched
+from edge_agent.core.attention import ATTENTION, AttentionPolicy, Plan, Searched
 from edge_agent.core.geometry import Box, Detection, Polygon, distinct, is_inside
 from edge_agent.faces import find_faces, search_scale
 from edge_agent.frame import Frame
@@ -34,7 +34,7 @@ class Search:
         self,
         analyser: FaceAnalyser,
         tally: Tally,
-        policy: AttentionPolicy = AttentionPolicy(),
+        policy: AttentionPolicy = ATTENTION,
         watch: Sequence[Polygon] = (),
         search_px: int | None = None,
     ) -> None:

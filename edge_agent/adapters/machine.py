@@ -17,6 +17,14 @@ _TIME_ERROR = 5  # adjtimex: the clock is not synchronised
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 
 
+def processors() -> int:
+    """Return how many processors this process may use: a container's own share, where the system tells."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
 def clock_now() -> Clock:
     """Tell how far the wall clock can be trusted."""
     if time.time() < EARLIEST_SANE_S:

@@ -33,6 +33,9 @@ class AttentionPolicy:
     calm_after_s: float = 3.0  # without change and tracks, the picture is idle
 
 
+ATTENTION = AttentionPolicy()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
     """What the detector has seen of a camera so far."""
