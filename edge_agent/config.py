@@ -24,6 +24,8 @@ class CameraConfig:
     min_face_px: int = 32
     open_timeout_s: float = 4.0
     read_timeout_s: float = 3.0
+    decode: str = "software"  # or hardware: cuda, qsv, drm, vaapi, v4l2
+    rests: bool = True  # key frames only, while nothing moves
     search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
     mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
     watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere

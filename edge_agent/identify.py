@@ -5,22 +5,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from common.ids import CameraId, EmployeeId, is_employee_id
-from edge_agent.adapters.opencv import cv2
+from edge_agent.adapters.camera_reader import recorded
+from edge_agent.adapters.decoding import Opening, SourceError, Video
 from edge_agent.config import CameraConfig
 from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.resighting import DueEvent
 from edge_agent.engines import NoEngineError, choose_engine
 from edge_agent.enrolment import Refused, embed_portrait
 from edge_agent.frame import Frame
-from edge_agent.picture import ColourPicture
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 
@@ -129,19 +127,19 @@ def identify_video(
 ) -> tuple[list[Appearance], Summary]:
     """Return who appears in the video, in order of appearance. Raises InputError when it cannot be read."""
     cpu, wall = time.process_time(), time.monotonic()
+    try:
+        opened = Video(Opening(url=str(video), is_live=False))
+    except SourceError as error:
+        raise InputError(f"{video} cannot be read as a video.") from error
     camera = CameraConfig(
         camera_id=CameraId("video"), name=video.name, url=str(video), zone="", sample_fps=sample_fps
     )
     pipeline = CameraPipeline(camera, analyser, analyser.policy, "v", lambda: gallery)
     events: list[DueEvent] = []
     sampled = end_ms = 0
-    for image, at_ms, is_sample in _read(video, sample_fps):
-        end_ms = at_ms
-        if is_sample:
-            sampled += 1
-            events += [
-                each.event for each in pipeline.process(Frame(ColourPicture(image), at_ms, at_ms, sampled))
-            ]
+    for picture, at_s in recorded(opened, sample_fps, lambda: pipeline.is_idle):
+        sampled, end_ms = sampled + 1, round(at_s * 1000)
+        events += [each.event for each in pipeline.process(Frame(picture, end_ms, end_ms, sampled))]
     events += [each.event for each in pipeline.finish(end_ms, end_ms)]
     appearances = appearances_in(events)
     summary = Summary(
@@ -152,30 +150,6 @@ def identify_video(
         appearances=len(appearances),
     )
     return appearances, summary
-
-
-def _read(video: Path, sample_fps: float) -> Iterator[tuple[np.ndarray, int, bool]]:
-    """Yield (picture, video time in ms, is it sampled) for every frame; pictures only of the sampled ones."""
-    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-    blank = np.zeros((0, 0, 3), np.uint8)
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    if not capture.isOpened() or not capture.grab():
-        raise InputError(f"{video} cannot be read as a video.")
-    at_ms, due_ms, index = 0.0, 0.0, 0
-    while True:
-        is_sample = at_ms >= due_ms - 1
-        if is_sample:
-            due_ms = max(due_ms + 1000 / sample_fps, at_ms)
-            is_there, image = capture.retrieve()
-            if not is_there:
-                break
-        yield (image if is_sample else blank), round(at_ms), is_sample
-        if not capture.grab():
-            break
-        index += 1
-        stamp = capture.get(cv2.CAP_PROP_POS_MSEC)
-        at_ms = stamp if stamp > at_ms else max(at_ms + 1, index * 1000 / (fps or 25.0))
-    capture.release()
 
 
 def appearances_in(events: Sequence[DueEvent]) -> list[Appearance]:
