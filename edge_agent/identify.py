@@ -10,24 +10,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common.ids import CameraId, EmployeeId, is_employee_id
+from common.ids import CameraId, EmployeeId
 from edge_agent.adapters.camera_reader import recorded
 from edge_agent.adapters.decoding import Opening, SourceError, Video
 from edge_agent.config import CameraConfig
-from edge_agent.core.gallery import Gallery, Template
+from edge_agent.core.gallery import Gallery
 from edge_agent.core.resighting import DueEvent
 from edge_agent.engines import NoEngineError, choose_engine
-from edge_agent.enrolment import Refused, embed_portrait
 from edge_agent.frame import Frame
+from edge_agent.people_folder import InputError, complain, gallery_of
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MERGE_GAP_S = 2.0  # tracks of one person no further apart than this are one appearance
-
-
-class InputError(Exception):
-    """The video or the people folder cannot be used; the message is one sentence about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,45 +76,15 @@ def main(args: argparse.Namespace) -> int:
             raise InputError(f"There is no video file {args.video}.")
         if not args.fps > 0:
             raise InputError("--fps must be more than 0.")
-        analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=_complain)
+        analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=complain)
         gallery = gallery_of(args.people, analyser)
         appearances, summary = identify_video(args.video, analyser, gallery, sample_fps=args.fps)
     except (InputError, NoEngineError) as error:
-        _complain(str(error))
+        complain(str(error))
         return 2
     show = _show_json if args.json else _show_table
     show(appearances, summary)
     return 0
-
-
-def gallery_of(people: Path, analyser: FaceAnalyser) -> Gallery:
-    """Return the gallery of a folder with one folder a person. Photos that cannot be used are reported."""
-    if not people.is_dir():
-        raise InputError(f"There is no folder {people}.")
-    templates: list[Template] = []
-    for folder in sorted(each for each in people.iterdir() if each.is_dir()):
-        templates += _templates_of(folder, analyser, first_id=len(templates) + 1)
-    if not templates:
-        raise InputError(
-            f"No usable photo was found in {people}; it needs one folder a person, photos inside."
-        )
-    return Gallery.build(analyser.model_id, 1, templates)
-
-
-def _templates_of(folder: Path, analyser: FaceAnalyser, first_id: int) -> list[Template]:
-    if not is_employee_id(folder.name):
-        _complain(f"{folder} is passed over: its name cannot be an employee code.")
-        return []
-    templates = []
-    for photo in sorted(each for each in folder.iterdir() if each.suffix.lower() in PHOTOS):
-        outcome = embed_portrait(photo.read_bytes(), analyser)
-        if isinstance(outcome, Refused):
-            _complain(f"{photo} is not used: {outcome.words}")
-        else:
-            templates.append(Template(first_id + len(templates), EmployeeId(folder.name), outcome.embedding))
-    if not templates:
-        _complain(f"{folder.name} is not enrolled: no usable photo.")
-    return templates
 
 
 def identify_video(
@@ -222,10 +187,6 @@ def _show_table(appearances: Sequence[Appearance], summary: Summary) -> None:
         f"{summary.video_s:.1f} s of video, {summary.sampled} pictures looked at, "
         f"{summary.cpu_s:.1f} s of processor time, {summary.wall_s:.1f} s in all."
     )
-
-
-def _complain(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
