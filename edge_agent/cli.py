@@ -29,8 +29,10 @@ def parser() -> argparse.ArgumentParser:
     check = _add(commands, "check", "tell whether everything works", _check)
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
     from edge_agent.identify import add_parser
+    from edge_agent.models import add_parser as add_models_parser
 
     add_parser(commands)
+    add_models_parser(commands)
     return top
 
 
