@@ -13,6 +13,7 @@ import cv2
 
 from edge_agent.adapters import model_packs
 from edge_agent.adapters.model_packs import PackError
+from edge_agent.adapters.pack_record import read_record
 from edge_agent.core.packs import CATALOGUE, PRODUCTION, SMALL
 from edge_agent.ports import FaceAnalyser
 from edge_agent.progress import TenLines
@@ -76,7 +77,7 @@ def _given(given: Path, folder: Path, say: Say) -> FaceAnalyser:
     """Return the engine of the pack that was asked for, by its folder or by its name."""
     name = str(given)
     if given.is_dir() or name not in CATALOGUE:
-        return _insightface(given, "it was given", say)
+        return _insightface(given, "it was given" + _doubt(given), say)
     pack = model_packs.installed_pack(folder, name)
     if pack is None:
         raise NoEngineError(
@@ -102,9 +103,13 @@ def _found(folder: Path, tried: list[str], say: Say) -> FaceAnalyser | None:
 
 
 def _doubt(pack: Path) -> str:
-    """Return what to add to the reason when a pack's files are not those of its name."""
-    is_known = model_packs.is_known(pack, CATALOGUE[pack.name].files)
-    return "" if is_known else ", though its files are not those that we know"
+    """Return what to add to the reason when a pack's files are not those of its name, or have changed."""
+    if pack.name in CATALOGUE:
+        is_known = model_packs.is_known(pack, CATALOGUE[pack.name].files)
+        return "" if is_known else ", though its files are not those that we know"
+    record = read_record(pack)
+    is_same = record is None or model_packs.is_known(pack, model_packs.pins_of(record))
+    return "" if is_same else ", though its files have changed since it was installed"
 
 
 def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.adapters.model_packs import PackError, download_pack, installed_pack, is_known
+from edge_agent.adapters.pack_record import PackRecord, write_record
 from edge_agent.core.packs import CATALOGUE, PRODUCTION
 from edge_agent.engines import InstallError, NoEngineError, choose_engine
 from tests.packs_world import FILES, a_pack, zipped
@@ -178,6 +179,30 @@ def test_a_pack_may_be_asked_for_by_its_name(shared_data, tmp_path, monkeypatch)
     assert "it was asked for" in choose.said[-1] and "not those that we know" in choose.said[-1]
     with pytest.raises(NoEngineError, match=f"Install it: hadir agent models install {PRODUCTION}"):
         choose(Path(PRODUCTION), allow_dlib=True, allow_download=True)
+
+
+def test_a_pack_that_changed_since_it_was_trusted_is_told(shared_data, tmp_path, monkeypatch):
+    """Who trusted a pack of their own on first use hears at the next start that its files are others now."""
+    choose, ours = Choice(tmp_path, monkeypatch), tmp_path / "ours"
+    ours.mkdir()
+    for file in (shared_data / "models" / "field_sc").glob("*.onnx"):
+        (ours / file.name).write_bytes(file.read_bytes())
+    record = PackRecord(
+        pack="ours",
+        source="usb",
+        files={"det_500m.onnx": CATALOGUE[PACK].detector.sha256},
+        is_pinned=False,
+        licence_id=None,
+        licence_version=None,
+        accepted_by="budi",
+        accepted_at="2026-11-25T00:00:00+00:00",
+    )
+    write_record(ours, record)
+    choose(ours)
+    assert "(it was given; " in choose.said[-1]
+    write_record(ours, replace(record, files={"det_500m.onnx": "0" * 64}))
+    choose(ours)
+    assert "have changed since it was installed" in choose.said[-1]
 
 
 def test_who_has_no_pack_hears_of_the_production_one(tmp_path, monkeypatch):
