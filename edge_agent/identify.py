@@ -61,7 +61,7 @@ def fill_parser(parser: argparse.ArgumentParser) -> None:
         "--people", type=Path, required=True, help="a folder with one folder of photos a person"
     )
     parser.add_argument(
-        "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack"
+        "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack, or its name"
     )
     parser.add_argument("--fps", type=float, default=5.0, help="pictures looked at a second (5)")
     parser.add_argument(
