@@ -13,7 +13,8 @@ from edge_agent.config import CameraConfig
 from edge_agent.picture import ColourPicture, Picture
 
 STALL_SHARE = 0.9  # a read that takes this much of its timeout is a stall, even if it brings a frame
-LATE_S = 0.5  # a file that is further behind the clock than this is not sampled until it has caught up
+LATE_S = 0.1  # a file further behind the clock than this catches up before it is sampled again
+PATIENCE_S = 1.0  # but no longer than this: a box too slow for a file still sees something of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,16 +133,16 @@ def _played(
     if time.time() - start_s > 1.0:
         video.seek(time.time() - start_s)
     decoder, apart, last_s = Decoder(video, may_rest=camera.rests), 1 / camera.sample_fps, None
-    due_s = 0.0
+    due_s, sampled = 0.0, time.monotonic()
     for packet in video.packets():
         at_s = video.at_s(packet.pts if packet.pts is not None else packet.dts) or 0.0
         pause(start_s + at_s - time.time())
-        is_late = time.time() - (start_s + at_s) > LATE_S
+        is_late = time.time() - (start_s + at_s) > LATE_S and time.monotonic() - sampled < PATIENCE_S
         is_due = at_s >= due_s - 1e-3 and not is_late
         frames = decoder.feed(packet, is_wanted=is_due, is_idle=is_calm(), at_s=at_s)
         last_s = max(at_s, last_s or 0.0)
         if is_due and (frames or decoder.is_resting):
-            due_s = max(due_s + apart, at_s - apart)
+            due_s, sampled = max(due_s + apart, at_s - apart), time.monotonic()
             yield Sample(picture_of(frames[-1]) if frames else None)
         else:
             yield None

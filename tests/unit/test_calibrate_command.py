@@ -27,14 +27,18 @@ class Reader:
     """Finds as many faces as the first pixel of a picture says, and embeds the person it names."""
 
     engine, model_id, dimension = "insightface", "test:0", DIMENSION
+    search_px = TEXTURE.shape[1]
     policy: MatchPolicy = POLICY
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        return [detection_at(box) for box in FACES[: image[0, 0, 0]]]
+        faces, *self.who = image[0, 0].tolist()
+        return [detection_at(box) for box in FACES[:faces]]
 
-    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-        _, person, look = image[0, 0].tolist()
-        return np.array([look_at(f"p{person}", 0.9, look) for _ in detections], np.float32)
+    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        return np.array(self.who)
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([look_at(f"p{person}", 0.9, int(look)) for person, look in crops], np.float32)
 
 
 def write_photo(path: Path, person: int, look: int, *, faces: int = 1) -> None:
