@@ -23,6 +23,7 @@ from edge_agent.adapters.shared_analyser import shared
 from edge_agent.camera_worker import CameraWorker
 from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.core.memory import MemoryWatch
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.pipeline import CameraPipeline
@@ -32,7 +33,7 @@ from edge_agent.recorder import Recorder
 log = logging.getLogger("hadir.agent")
 
 WATCH_EVERY_S = 0.5
-EXIT_OK, EXIT_THREAD_DIED = 0, 70
+EXIT_OK, EXIT_THREAD_DIED, EXIT_LEAKED = 0, 70, 70  # systemd starts the agent again after either
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Agent:
         self._config, self._identity, self._analyser = (
             config,
             identity,
-            shared(analyser, machine.processors()),
+            shared(analyser, config.execution.workers or machine.processors()),
         )
         self._policy = policy_of(analyser.policy, config.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
@@ -120,11 +121,16 @@ class Agent:
         for part in parts:
             part.start()
         log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
-        status = EXIT_OK
+        status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
             if dead := [_name(part) for part in parts if not part.is_alive()]:
                 log.critical("%s died or hangs: the agent ends, to be started again", " and ".join(dead))
                 status = EXIT_THREAD_DIED
+                break
+            memory = memory.read(time.monotonic(), machine.rss_mb())
+            if memory.has_leaked:
+                log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
+                status = EXIT_LEAKED
                 break
         for part in (*self._cameras, self._recorder, self._errands, self._link):
             part.stop()
@@ -150,6 +156,7 @@ class Agent:
             gallery_gen=self._keeper.gen,
             spool_depth=spool.depth,
             spool_dropped=spool.dropped,
+            extra=dict(self._analyser.execution),
         )
 
     def _heartbeat(self, sid: str) -> Heartbeat:
@@ -170,6 +177,7 @@ class Agent:
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
             cpu_percent=machine.load_percent(),
+            extra={"rss_mb": machine.rss_mb()},
         )
 
     def _camera_health(self) -> Iterable[CameraHealth]:

@@ -38,7 +38,11 @@ def findings(config: EdgeConfig, say: Callable[[str], None]) -> Iterator[Finding
         yield _broker(identity)
     try:
         analyser = choose_engine(
-            config.models, allow_dlib=config.allow_dlib, allow_download=config.allow_download, say=say
+            config.models,
+            allow_dlib=config.allow_dlib,
+            allow_download=config.allow_download,
+            execution=config.execution,
+            say=say,
         )
     except NoEngineError as error:
         yield Finding("recogniser", False, str(error))

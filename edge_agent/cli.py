@@ -80,7 +80,11 @@ def _run(args: argparse.Namespace) -> int:
         identity = load_identity(Paths(config.home).identity)
         set_up(config.log_level, secrets=(*identity.secrets(), *_camera_secrets(config)))
         analyser = choose_engine(
-            config.models, allow_dlib=config.allow_dlib, allow_download=config.allow_download, say=_say
+            config.models,
+            allow_dlib=config.allow_dlib,
+            allow_download=config.allow_download,
+            execution=config.execution,
+            say=_say,
         )
         return run_agent(config, identity, analyser)
     except (IdentityError, NoEngineError, OutboxError) as error:

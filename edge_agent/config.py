@@ -44,6 +44,19 @@ class MatchOverrides:
     margin: float | None = None  # ahead of the second-best person
 
 
+AUTO_PROVIDERS = ("cuda", "openvino-gpu", "openvino-cpu", "coreml")  # tried in this order
+PROVIDERS = (*AUTO_PROVIDERS, "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionConfig:
+    """What runs the models, and in how many threads. The processor stands in for whatever cannot be used."""
+
+    providers: tuple[str, ...] = ()  # the first that passes its self-test; empty: the agent chooses
+    threads: int = 1  # of one run; cameras are what runs in parallel
+    workers: int | None = None  # runs at once; None: the processors of this process
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotConfig:
     enabled: bool = True
@@ -63,6 +76,7 @@ class EdgeConfig:
     models: Path | None = None  # a pack's folder, or the bare name of a known pack; None: look for one
     allow_dlib: bool = True
     allow_download: bool = True
+    execution: ExecutionConfig = ExecutionConfig()
     still_every_s: float = 30.0
     heartbeat_s: float = 15.0
     log_level: str = "INFO"
@@ -81,6 +95,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
         models=_models(top),
         allow_dlib=engine.flag("allow_dlib", default=True),
         allow_download=engine.flag("allow_download", default=True),
+        execution=_execution(engine),
         still_every_s=top.number("still_every_s", default=30, low=1, high=300),
         heartbeat_s=top.number("heartbeat_s", default=15, low=1, high=300),
         log_level=top.choice("log_level", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
@@ -102,6 +117,15 @@ def _models(top: Section) -> Path | None:
     if path is not None and path.parent == here and path.name in CATALOGUE and not path.is_dir():
         return Path(path.name)
     return path
+
+
+def _execution(engine: Section) -> ExecutionConfig:
+    workers = engine.whole("workers", default=0, low=1, high=256)
+    return ExecutionConfig(
+        providers=engine.choices("providers", default="auto", among=PROVIDERS),
+        threads=engine.whole("threads", default=1, low=1, high=256),
+        workers=workers or None,
+    )
 
 
 def _snapshots(section: Section) -> SnapshotConfig:

@@ -14,6 +14,7 @@ import cv2
 from edge_agent.adapters import model_packs
 from edge_agent.adapters.model_packs import PackError
 from edge_agent.adapters.pack_record import read_record
+from edge_agent.config import ExecutionConfig
 from edge_agent.core.packs import CATALOGUE, PRODUCTION, SMALL
 from edge_agent.ports import FaceAnalyser
 from edge_agent.progress import TenLines
@@ -26,6 +27,10 @@ BETTER = f"For production, install {PRODUCTION}: hadir agent models install {PRO
 
 class NoEngineError(Exception):
     """No recogniser can be had; the message says what was tried and why it failed."""
+
+
+class UntrustworthyError(NoEngineError):
+    """This box computes a model wrongly; no other model may stand in for it unnoticed."""
 
 
 class InstallError(Exception):
@@ -41,25 +46,26 @@ def choose_engine(
     folder: Path | None = None,
     base_url: str = model_packs.BASE_URL,
     install: Callable[[Say], None] | None = None,
+    execution: ExecutionConfig | None = None,
 ) -> FaceAnalyser:
     """Return the recogniser: the pack that was given, else one found, else one fetched, else dlib.
 
     models is a folder or the name of a known pack, and falls back on HADIR_MODELS; folder is where packs are
-    kept (~/.insightface/models); install brings the dlib packages. A pack that was asked for is used or
-    fails: nothing stands in for it. Raises NoEngineError.
+    kept (~/.insightface/models); install brings the dlib packages; execution says what runs a pack. A pack
+    that was asked for is used or fails: nothing stands in for it. Raises NoEngineError.
     """
     cv2.setNumThreads(1)  # cameras are what runs in parallel
     folder = folder or model_packs.packs_folder()
     given = models or (Path(os.environ["HADIR_MODELS"]) if os.environ.get("HADIR_MODELS") else None)
     if given is not None:
-        return _given(given, folder, say)
+        return _given(given, folder, say, execution)
     tried: list[str] = []
-    if found := _found(folder, tried, say):
+    if found := _found(folder, tried, say, execution):
         return found
     say(f"{BETTER} (decide on its licence first: {NOT_FOR_BUSINESS}).")
     if allow_download and model_packs.installed_pack(folder, SMALL) is None:
         try:
-            return _insightface(_downloaded(folder, base_url, say), "just downloaded", say)
+            return _insightface(_downloaded(folder, base_url, say), "just downloaded", say, execution)
         except PackError as error:
             tried.append(f"{SMALL} cannot be downloaded: {error}")
     if allow_dlib:
@@ -73,27 +79,31 @@ def choose_engine(
     )
 
 
-def _given(given: Path, folder: Path, say: Say) -> FaceAnalyser:
+def _given(given: Path, folder: Path, say: Say, execution: ExecutionConfig | None) -> FaceAnalyser:
     """Return the engine of the pack that was asked for, by its folder or by its name."""
     name = str(given)
     if given.is_dir() or name not in CATALOGUE:
-        return _insightface(given, "it was given" + _doubt(given), say)
+        return _insightface(given, "it was given" + _doubt(given), say, execution)
     pack = model_packs.installed_pack(folder, name)
     if pack is None:
         raise NoEngineError(
             f"The model pack {name} is not in {folder}. Install it: hadir agent models install {name}"
         )
-    return _insightface(pack, "it was asked for" + _doubt(pack), say)
+    return _insightface(pack, "it was asked for" + _doubt(pack), say, execution)
 
 
-def _found(folder: Path, tried: list[str], say: Say) -> FaceAnalyser | None:
+def _found(
+    folder: Path, tried: list[str], say: Say, execution: ExecutionConfig | None
+) -> FaceAnalyser | None:
     """Return the engine of the first pack installed that loads; note in tried why there is none."""
     found = [pack for name in CATALOGUE if (pack := model_packs.installed_pack(folder, name))]
     if not found:
         tried.append(f"no {PRODUCTION}, {SMALL} or other known pack in {folder}")
     for pack in found:
         try:
-            engine = _insightface(pack, "it is installed" + _doubt(pack), say)
+            engine = _insightface(pack, "it is installed" + _doubt(pack), say, execution)
+        except UntrustworthyError:
+            raise
         except NoEngineError as error:
             say(str(error))
             tried.append(f"the pack {pack} does not load")
@@ -112,16 +122,21 @@ def _doubt(pack: Path) -> str:
     return "" if is_same else ", though its files have changed since it was installed"
 
 
-def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:
-    from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError
+def _insightface(pack: Path, reason: str, say: Say, execution: ExecutionConfig | None) -> FaceAnalyser:
+    from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError, WrongAnswersError
 
     if not pack.is_dir():
         raise NoEngineError(f"There is no model pack {pack}.")
     try:
-        analyser = InsightFaceAnalyser(pack)
+        analyser = InsightFaceAnalyser(pack, settings=execution)
     except ModelPackError as error:
         raise NoEngineError(f"The model pack cannot be used: {error}.") from error
-    say(f"Recogniser: InsightFace, pack {pack.name} ({reason}; {NOT_FOR_BUSINESS}).")
+    except WrongAnswersError as error:
+        raise UntrustworthyError(f"{error}.") from error
+    for refused in analyser.refused_providers:
+        say(f"Provider {refused}.")
+    runs_on = "on {provider}, threads a run: {threads}".format(**analyser.execution)
+    say(f"Recogniser: InsightFace, pack {pack.name} ({reason}; {NOT_FOR_BUSINESS}), {runs_on}.")
     return analyser
 
 

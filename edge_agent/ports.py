@@ -1,6 +1,6 @@
 """What the pipeline asks of a recognition engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,10 @@ class FaceAnalyser(Protocol):
     @property
     def policy(self) -> MatchPolicy:
         """What this model's similarities mean, unless the configuration says otherwise."""
+
+    @property
+    def execution(self) -> Mapping[str, str | int]:
+        """What runs the model, for people to read: `provider` and `threads` of one run where it has them."""
 
     @property
     def search_px(self) -> int:

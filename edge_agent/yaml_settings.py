@@ -151,6 +151,19 @@ class Section:
             self.complain(name, f"{name} must be one of {', '.join(among)}, not {value!r}")
         return value
 
+    def choices(self, name: str, *, default: str, among: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the words of the list at name, in its order; none for the word default, or without it."""
+        node = self._node(name)
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value == default):
+            return ()
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for item in items:
+            if not isinstance(item, yaml.ScalarNode) or item.value not in among:
+                known = f"{default}, or a list of {', '.join(among)}"
+                self.file.complain(item, f"{name} must be {known}, not {_shown(item)}")
+                return ()
+        return tuple(item.value for item in items)
+
     def path(self, name: str, *, default: Path | None = None) -> Path | None:
         """Return a path; a relative one is meant from the folder of the file."""
         raw = self.text(name, default="")

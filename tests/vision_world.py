@@ -1,6 +1,6 @@
 """Faces without a camera: a scripted analyser behind the real pipeline."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,6 +90,7 @@ class ScriptedAnalyser:
     model_id: str = "test:0"
     dimension: int = DIMENSION
     policy: MatchPolicy = POLICY
+    execution: Mapping[str, str | int] = field(default_factory=dict)
     faces: list[Scripted] = field(default_factory=list)
     embedded: int = 0
     whole: int = 0  # searches of the whole picture

@@ -1,12 +1,10 @@
-"""InsightFace packs (SCRFD + ArcFace) through insightface's own model classes, on the CPU.
+"""InsightFace packs (SCRFD + ArcFace) through insightface's own model classes.
 
-Only the detection and the recognition file of a pack are loaded (what `allowed_modules` asks for, without
-building a session for every other file first). Each session has one thread and never spins: cameras, not
-operators, are what runs in parallel, and spinning pools eat whole cores while they wait.
+Only the detection and the recognition file of a pack are kept (what `allowed_modules` asks for). They are
+loaded on the processor first, which is then the judge of every other provider: see execution and self_test.
 """
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +12,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
-from insightface import model_zoo
 from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from insightface.model_zoo.scrfd import SCRFD
 
+from edge_agent.adapters import execution, self_test
 from edge_agent.adapters.scrfd import LeanSCRFD
+from edge_agent.config import ExecutionConfig
 from edge_agent.core.geometry import Box, Detection, arcface_transform, turn_of
 from edge_agent.core.identification import MatchPolicy
-
-log = logging.getLogger(__name__)
 
 LOWEST_SCORE = 0.3  # low-scored faces may continue a track, never begin one
 
@@ -42,60 +38,81 @@ class ModelPackError(Exception):
     """A model pack cannot be used; the message says which file and why."""
 
 
+class WrongAnswersError(Exception):
+    """The processor itself computes a known model wrongly: nobody may be named by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PackFiles:
     detection: Any  # SCRFD
     recognition: Any  # ArcFaceONNX
+    detection_file: Path
     recognition_file: Path
 
 
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return options
-
-
-def _load(pack: Path, threads: int) -> PackFiles:
-    """Load the detector and the recogniser of pack. Raises ModelPackError."""
+def _load(pack: Path, threads: int, load: execution.Load) -> PackFiles:
+    """Load the detector and the recogniser of pack on the processor. Raises ModelPackError."""
     detection = recognition = None
     for file in sorted(pack.glob("*.onnx")):
         try:
-            model = model_zoo.get_model(
-                str(file),
-                providers=["CPUExecutionProvider"],
-                sess_options=_session_options(threads),
-                static_shape_sessions=False,  # else every photo's shape would keep a session of its own
-            )
+            model = load(file, execution.CPU, threads)
         except Exception as error:  # onnxruntime raises many kinds of its own
             raise ModelPackError(f"{file} is not a usable ONNX model: {error}") from error
         if isinstance(model, SCRFD) and model.use_kps and detection is None:
-            detection = model
+            detection, detection_file = model, file
         elif isinstance(model, ArcFaceONNX) and recognition is None:
             recognition, recognition_file = model, file
     if detection is None or recognition is None:
         missing = "a face detector with landmarks" if detection is None else "a face recognition model"
         raise ModelPackError(f"{pack} holds no {missing} (*.onnx)")
-    return PackFiles(detection, recognition, recognition_file)
+    return PackFiles(detection, recognition, detection_file, recognition_file)
+
+
+def _unit_rows(recogniser: ArcFaceONNX, crops: Sequence[np.ndarray]) -> np.ndarray:
+    rows = recogniser.get_feat(list(crops))
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 class InsightFaceAnalyser:
-    """A pack directory behind the FaceAnalyser interface; safe to use from several threads."""
+    """A pack directory behind the FaceAnalyser interface; safe to use from several threads.
+
+    Raises ModelPackError, and WrongAnswersError when even the processor computes the model wrongly.
+    """
 
     engine = "insightface"
     search_px = 640  # the size that the published packs are used and compared at
 
-    def __init__(self, pack: Path, *, threads: int = 1, policy: MatchPolicy | None = None) -> None:
-        files = _load(pack, threads)
-        self._detector, self._recogniser = LeanSCRFD(files.detection), files.recognition
+    def __init__(
+        self,
+        pack: Path,
+        *,
+        policy: MatchPolicy | None = None,
+        settings: ExecutionConfig | None = None,
+        load: execution.Load = execution.load_model,
+        available: Sequence[str] | None = None,
+    ) -> None:
+        settings = settings or ExecutionConfig()
+        files = _load(pack, settings.threads, load)
         digest = hashlib.sha256(files.recognition_file.read_bytes()).hexdigest()
         self.model_id = f"{pack.resolve().name}:{digest[:12]}"
         self.policy = policy or FIELD_POLICY
-        self._size = int(self._recogniser.input_size[0])
-        blank = np.zeros((self._size, self._size, 3), np.uint8)
-        self.dimension = int(self._recogniser.get_feat([blank]).shape[1])
+        self._size = int(files.recognition.input_size[0])
+        processor = execution.Models(LeanSCRFD(files.detection), files.recognition)
+        right = _answers(pack, processor, self._size)
+        _check_golden(files.recognition_file, digest, right)
+        chosen = execution.choose(
+            (files.detection_file, files.recognition_file),
+            processor,
+            right,
+            _unit_rows,
+            settings,
+            load=load,
+            available=available,
+        )
+        self._detector, self._recogniser = chosen.models
+        self.dimension = int(right.embeddings.shape[1])
+        self.execution = {"provider": chosen.provider.onnx_name, "threads": settings.threads}
+        self.refused_providers = chosen.refused
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         boxes, landmarks = self._detector.detect(image, LOWEST_SCORE)
@@ -115,5 +132,23 @@ class InsightFaceAnalyser:
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         if not crops:
             return np.zeros((0, self.dimension), np.float32)
-        rows = self._recogniser.get_feat(list(crops))
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return _unit_rows(self._recogniser, crops)
+
+
+def _answers(pack: Path, processor: execution.Models, crop_px: int) -> self_test.Answers:
+    """Return what the processor answers in the self-test. Raises ModelPackError."""
+    try:
+        return self_test.answers_of(
+            processor.search, lambda crops: _unit_rows(processor.recogniser, crops), crop_px
+        )
+    except Exception as error:  # onnxruntime raises many kinds of its own
+        raise ModelPackError(f"the models in {pack} do not run: {error}") from error
+
+
+def _check_golden(file: Path, digest: str, right: self_test.Answers) -> None:
+    gap = self_test.golden_gap(right.embeddings, digest)
+    if not gap < self_test.MOST_GOLDEN_GAP:
+        raise WrongAnswersError(
+            f"The onnxruntime on this box computes {file.name} wrongly: an embedding of the self-test is off "
+            f"by {gap:.3f}, less than {self_test.MOST_GOLDEN_GAP} is needed; install onnxruntime again"
+        )

@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -66,6 +66,7 @@ class DlibAnalyser:
         digest = hashlib.sha256((folder / DESCRIPTOR_FILE).read_bytes()).hexdigest()
         self.model_id = f"dlib-resnet:{digest[:12]}"
         self.policy = policy
+        self.execution: Mapping[str, str | int] = {}
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

@@ -68,6 +68,15 @@ def load_percent() -> float | None:
         return None
 
 
+def rss_mb() -> int | None:
+    """Return the memory that this process holds, in MB; None where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+
+
 def hardware_id() -> str:
     """Return what tells this machine from others, also from copies of its disk; 32 hex digits."""
     try:

@@ -5,6 +5,7 @@ the scores are looked at first, so a picture without a face costs the network an
 network, its layout and the suppression of doubles stay insightface's; a test holds both to the same faces.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,20 @@ import numpy as np
 STEP = 32  # the network wants sides that are multiples of this
 
 
-def padded_sides(width: int, height: int) -> tuple[int, int]:
-    """Return the smallest sides that the network takes for a picture."""
-    return tuple(max(STEP, STEP * -(-side // STEP)) for side in (width, height))  # type: ignore[return-value]
+def padded_side(side: int, allowed: Sequence[int] = ()) -> int:
+    """Return the smallest side that the network takes: one of allowed, else (or beyond) a multiple of 32."""
+    return next((each for each in allowed if each >= side), max(STEP, STEP * -(-side // STEP)))
 
 
 class LeanSCRFD:
-    """A loaded insightface SCRFD (with landmarks). Safe to use from several threads."""
+    """A loaded insightface SCRFD (with landmarks). Safe to use from several threads.
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    sides are the only ones, in rising order, of pictures up to the last of them: for runtimes that prepare
+    themselves for every shape. Empty: every multiple of 32.
+    """
+
+    def __init__(self, model: Any, sides: Sequence[int] = ()) -> None:
+        self._model, self._sides = model, sides
         self._strides: tuple[int, ...] = tuple(model._feat_stride_fpn)
         self._anchors: int = model._num_anchors
         self._mean, self._scale = np.float32(model.input_mean), np.float32(1 / model.input_std)
@@ -32,8 +37,7 @@ class LeanSCRFD:
         Best first, in pixels of the image, which is searched at its own size; only scores of lowest and more.
         """
         model = self._model
-        blob = self._blob(image)
-        outputs = model.session.run(model.output_names, {model.input_name: blob})
+        blob, outputs = self.raw(image)
         levels = len(self._strides)
         rows, points = [], []
         for level, stride in enumerate(self._strides):
@@ -52,10 +56,15 @@ class LeanSCRFD:
         keep = model.nms(everything)
         return everything[keep], marks[keep]
 
+    def raw(self, image: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the network's input for image, and its outputs: scores, boxes, landmarks, of each level."""
+        model, blob = self._model, self._blob(image)
+        return blob, model.session.run(model.output_names, {model.input_name: blob})
+
     def _blob(self, image: np.ndarray) -> np.ndarray:
         """Return the 1 × 3 × H × W float32 RGB input, padded below and to the right as insightface pads."""
         height, width = image.shape[:2]
-        wide, high = padded_sides(width, height)
+        wide, high = (padded_side(side, self._sides) for side in (width, height))
         blob = np.full((1, 3, high, wide), -self._mean * self._scale, np.float32)
         for channel in range(3):
             part = blob[0, channel, :height, :width]

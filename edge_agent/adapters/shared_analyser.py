@@ -6,7 +6,7 @@ who has just let go of it, and a busy camera would then keep an enrolment waitin
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -27,7 +27,7 @@ class SharedAnalyser:
     """An analyser behind a queue. Crops that wait at the same time, of whatever cameras, share one run."""
 
     def __init__(self, inner: FaceAnalyser, workers: int) -> None:
-        self.inner = inner
+        self.inner, self._workers = inner, workers
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="analyser")
         self._waiting: deque[tuple[np.ndarray, Future[np.ndarray]]] = deque()
         self._lock = threading.Lock()
@@ -47,6 +47,10 @@ class SharedAnalyser:
     @property
     def policy(self) -> MatchPolicy:
         return self.inner.policy
+
+    @property
+    def execution(self) -> Mapping[str, str | int]:
+        return {**self.inner.execution, "workers": self._workers}
 
     @property
     def search_px(self) -> int:
