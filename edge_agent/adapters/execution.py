@@ -4,15 +4,18 @@ A provider is used only after it has answered like the processor (self_test). Ch
 cost the processor less: OpenVINO on an ordinary processor is right, but no cheaper (decision 9).
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnxruntime
 from insightface import model_zoo
 
+from edge_agent.adapters.lean_prelu import leaner
 from edge_agent.adapters.scrfd import LeanSCRFD
 from edge_agent.adapters.self_test import (
     SCENES,
@@ -20,11 +23,14 @@ from edge_agent.adapters.self_test import (
     answers_of,
     cost_of,
     disagreement,
+    drawn_crops,
     drawn_scene,
 )
 from edge_agent.config import AUTO_PROVIDERS, ExecutionConfig
 
-WORTH_IT = 0.8  # of the processor's own time for a search; more is not worth another runtime
+log = logging.getLogger(__name__)
+
+WORTH_IT = 0.8  # of the processor's own time; more is not worth another way of running
 # Sides of the pictures that a provider sees which prepares itself anew for every shape: with all multiples
 # of 32, OpenVINO takes 28 ms a search and 700 MB; with these it prepares 25 shapes and no more.
 FEW_SIDES = (128, 256, 384, 512, 640)
@@ -164,7 +170,7 @@ def choose(
             refused.append(f"{provider.name} is not used: {error}")
             continue
         return Choice(provider, models, tuple(refused))
-    return Choice(CPU, processor, tuple(refused))
+    return Choice(CPU, _leaner(processor, files[1], right, embed, execution.threads, clock), tuple(refused))
 
 
 def _candidates(execution: ExecutionConfig, there: Sequence[str]) -> Iterator[Provider]:
@@ -201,8 +207,32 @@ def _tried(
 
 def _check_cost(models: Models, processor: Models, clock: Callable[[], float]) -> None:
     scene = drawn_scene(*SCENES[0])
-    its, ours = (1000 * cost_of(each.search, scene, clock) for each in (models, processor))
+    its, ours = (cost_of(partial(each.search, scene), clock) for each in (models, processor))
     if its > WORTH_IT * ours:
         raise ProviderError(
-            f"a search costs {its:.1f} ms of processor time with it and {ours:.1f} ms without"
+            f"a search costs {1000 * its:.1f} ms of processor time with it and {1000 * ours:.1f} ms without"
         )
+
+
+def _leaner(
+    processor: Models,
+    file: Path,
+    right: Answers,
+    embed: Embed,
+    threads: int,
+    clock: Callable[[], float],
+) -> Models:
+    """Return the processor's models with a recogniser that answers the same for less, where there is one."""
+    try:
+        other = leaner(processor.recogniser, file, session_options(threads))
+        if other is None:
+            return processor
+        crops = drawn_crops(int(other.input_size[0]))
+        words = disagreement(Answers(embed(other, crops), right.outputs), right)
+    except Exception as error:  # whatever onnx and onnxruntime raise: the file itself runs, so it is used
+        words = str(error)
+    if words:
+        log.warning("the recogniser runs as it is: rewritten, %s", words)
+        return processor
+    its, ours = (cost_of(partial(embed, each, crops[:1]), clock) for each in (other, processor.recogniser))
+    return processor._replace(recogniser=other) if its <= WORTH_IT * ours else processor

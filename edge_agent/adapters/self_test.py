@@ -97,12 +97,12 @@ def golden_gap(embeddings: np.ndarray, sha256: str) -> float:
     return float(np.abs(embeddings[:, :GOLDEN_VALUES].ravel() - np.array(written)).max())
 
 
-def cost_of(search: Search, scene: np.ndarray, clock: Callable[[], float]) -> float:
-    """Return the seconds, by clock, of the cheapest of a few searches: the one least disturbed by others."""
+def cost_of(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Return the seconds, by clock, of the cheapest of a few runs: the one least disturbed by others."""
     seconds = []
     for _ in range(TIMED_RUNS):
         begun = clock()
-        search(scene)
+        run()
         seconds.append(clock() - begun)
     return min(seconds)
 

@@ -1,5 +1,6 @@
 """What runs the models: a runtime that answers otherwise than the processor is never used, and says why."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,3 +201,15 @@ def test_the_drawn_pictures_never_change():
     """The numbers written down are of these very pictures."""
     checksum = sum(int(each.astype(np.int64).sum()) for each in self_test.drawn_crops(112))
     assert checksum == 17_102_922
+
+
+def test_the_recogniser_on_the_processor_is_rewritten_only_when_that_is_cheaper(pack):
+    """The same embeddings to a ten-thousandth, and never dearer than the file as it is."""
+    analyser = InsightFaceAnalyser(pack)
+    plain = load_model(pack / "mobilefacenet_arcface_y1.onnx", PROVIDERS["cpu"], 1)
+    crops = self_test.drawn_crops(112)
+    expected = plain.get_feat(crops)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(analyser.embed(crops), expected, atol=1e-4)
+    ours = self_test.cost_of(lambda: analyser.embed(crops[:1]), time.process_time)
+    assert ours < 1.3 * self_test.cost_of(lambda: plain.get_feat(crops[:1]), time.process_time)
