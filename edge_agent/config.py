@@ -9,6 +9,8 @@ from common.logs import redact
 from edge_agent.core.geometry import Polygon
 from edge_agent.yaml_settings import Section, open_yaml
 
+INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig:
@@ -66,6 +68,7 @@ class EdgeConfig:
     snapshots: SnapshotConfig = SnapshotConfig()
     match: MatchOverrides = MatchOverrides()
     spool: SpoolConfig = SpoolConfig()
+    liveness: tuple[str, ...] = ()  # ONNX files, or INSIGHTFACE_ADDON; empty: off
 
 
 def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
@@ -84,6 +87,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
         snapshots=_snapshots(top.section("snapshots")),
         match=_match(top.section("match")),
         spool=_spool(top.section("spool")),
+        liveness=_liveness(top.section("liveness")),
         cameras=tuple(_camera(each) for each in top.sections("cameras", "a camera")),
     )
     engine.finish()
@@ -117,6 +121,21 @@ def _spool(section: Section) -> SpoolConfig:
     )
     section.finish()
     return spool
+
+
+def _liveness(section: Section) -> tuple[str, ...]:
+    """Return what the looks are to be judged by; nothing when that is off."""
+    mode = section.choice("mode", default="off", among=("off", "observe"))
+    models = section.texts("models")
+    section.finish()
+    if mode == "observe" and not models:
+        section.complain("models", "liveness needs models, a list of ONNX files, or mode: off")
+    folder = section.file.path.parent
+    located = (
+        each if each == INSIGHTFACE_ADDON else str((folder / Path(each).expanduser()).resolve())
+        for each in models
+    )
+    return tuple(located) if mode == "observe" else ()
 
 
 def _camera(section: Section) -> CameraConfig:

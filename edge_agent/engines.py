@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 
 from edge_agent.adapters import model_packs
 from edge_agent.adapters.model_packs import PackError
+from edge_agent.config import INSIGHTFACE_ADDON
+from edge_agent.liveness import LivenessWatch
 from edge_agent.ports import FaceAnalyser
 
 Say = Callable[[str], None]
@@ -22,6 +24,10 @@ NOT_FOR_BUSINESS = "its weights are for non-commercial research only"
 
 class NoEngineError(Exception):
     """No recogniser can be had; the message says what was tried and why it failed."""
+
+
+class NoLivenessError(Exception):
+    """A liveness model that was asked for cannot be used; the message says which and why."""
 
 
 class InstallError(Exception):
@@ -63,6 +69,24 @@ def choose_engine(
         except InstallError as error:
             tried.append(f"dlib cannot be installed: {error}")
     raise NoEngineError("There is no recogniser: " + "; ".join(tried) + ". Give a pack with --models.")
+
+
+def choose_liveness(models: Sequence[str], *, say: Say, folder: Path | None = None) -> LivenessWatch | None:
+    """Return what judges liveness by these ONNX files (or INSIGHTFACE_ADDON); None without any.
+
+    folder is where packs are kept; insightface keeps its addons beside it. Raises NoLivenessError.
+    """
+    if not models:
+        return None
+    from edge_agent.adapters.liveness import LivenessModelError, load_liveness
+
+    addon = (folder or model_packs.packs_folder()).parent / "addons" / "liveness.onnx"
+    try:
+        checker = load_liveness([addon if each == INSIGHTFACE_ADDON else Path(each) for each in models])
+    except LivenessModelError as error:
+        raise NoLivenessError(f"Liveness cannot be observed: {error}.") from error
+    say(f"Liveness is observed with {' and '.join(checker.names)}; it decides nothing.")
+    return LivenessWatch(checker)
 
 
 def _found(folder: Path, tried: list[str], say: Say) -> FaceAnalyser | None:
