@@ -82,6 +82,7 @@ class CameraWorker:
             self._busy = frame
             try:
                 self._put(pipeline.process(frame))
+                self._source.is_calm = pipeline.is_idle
                 last, last_at, self._failing_since_ms = frame, time.monotonic(), None
             except Exception:
                 log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)

@@ -28,9 +28,10 @@ def parser() -> argparse.ArgumentParser:
     join.add_argument("--name", default="", help="what this box is called (its host name)")
     check = _add(commands, "check", "tell whether everything works", _check)
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
-    from edge_agent.identify import add_parser
+    from edge_agent import calibrate, identify, models
 
-    add_parser(commands)
+    for each in (identify, calibrate, models):
+        each.add_parser(commands)
     return top
 
 

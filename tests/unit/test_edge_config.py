@@ -30,6 +30,15 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert (config.cameras[0].name, config.cameras[0].sample_fps) == ("gate", 5)
 
 
+def test_a_pack_is_named_or_its_folder_given(tmp_path):
+    """The name of a known pack stays a name, unless a folder beside the settings is called so."""
+    assert read(tmp_path, CAMERA + "models: buffalo_m\n").models == Path("buffalo_m")
+    assert read(tmp_path, CAMERA + "models: ours\n").models == tmp_path / "ours"
+    assert read(tmp_path, CAMERA + "models: /opt/packs/buffalo_m\n").models == Path("/opt/packs/buffalo_m")
+    (tmp_path / "buffalo_m").mkdir()
+    assert read(tmp_path, CAMERA + "models: buffalo_m\n").models == tmp_path / "buffalo_m"
+
+
 def test_every_mistake_is_told_at_once_with_its_line(tmp_path):
     """A wrong number, an unknown key, a wrong word and a camera without an address: four lines."""
     text = (
