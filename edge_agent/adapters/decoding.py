@@ -16,14 +16,15 @@ from av.codec.hwaccel import HWAccel
 
 from common.events import CameraReason
 from edge_agent.core.packets import REST, RestPolicy, Usual, is_unreferenced
-from edge_agent.picture import PlanarPicture
+from edge_agent.picture import DecodedPicture
 
 log = logging.getLogger(__name__)
 av.logging.set_level(av.logging.PANIC)
 
 MOST_PENDING = 400  # packets kept while resting
 MOST_BAD = 50  # packets in a row that cannot be decoded
-ALIKE = ("yuv420p", "yuvj420p", "nv12")  # what is taken as it is; anything else is converted
+# Formats whose first plane is the brightness, a byte a pixel; anything else is converted.
+WITH_LUMA = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray")
 
 
 class SourceError(Exception):
@@ -129,24 +130,13 @@ def _length_bytes(extradata: bytes | None) -> int:
     return (extradata[at] & 3) + 1
 
 
-def picture_of(frame: av.VideoFrame) -> PlanarPicture:
-    """Return a decoded frame as a picture that shares its memory."""
-    if frame.format.name not in ALIKE:
+def picture_of(frame: av.VideoFrame) -> DecodedPicture:
+    """Return a decoded frame as a picture that shares its memory until its colours are asked for."""
+    if frame.format.name not in WITH_LUMA:
         frame = frame.reformat(format="yuv420p")
-    is_full = frame.format.name == "yuvj420p" or frame.color_range == 2  # AVCOL_RANGE_JPEG
-    height, width = frame.height, frame.width
-    y = _plane(frame.planes[0], height, width)
-    half = ((height + 1) // 2, (width + 1) // 2)
-    if frame.format.name == "nv12":
-        both = _plane(frame.planes[1], half[0], 2 * half[1])
-        u, v = np.ascontiguousarray(both[:, 0::2]), np.ascontiguousarray(both[:, 1::2])
-    else:
-        u, v = (_plane(frame.planes[index], *half) for index in (1, 2))
-    return PlanarPicture(y, u, v, is_full_range=is_full)
-
-
-def _plane(plane: Any, height: int, width: int) -> np.ndarray:
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    return DecodedPicture(luma, lambda: frame.reformat(format="bgr24").to_ndarray())
 
 
 class Decoder:
