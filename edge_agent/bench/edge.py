@@ -183,9 +183,7 @@ def _show(report: dict[str, Any], baseline: Runs, ours: Runs, comparison: Compar
     stages = ", ".join(f"{name} {ms:.2f}" for name, ms in report["stages_ms"].items())
     print(f"\nms a sample: {stages}")
     same = report["cosine"]
-    print(
-        f"same faces, insightface's path and ours: cosine {same['least']:.5f} at least ({same['faces']} faces)"
-    )
+    print(f"{same['faces']} faces through insightface's path and ours: cosine {same['least']:.5f} at least")
     for each in comparison.missed:
         print(f"missed: {each.person}, {each.first_s:.1f} to {each.last_s:.1f} s")
     for each in comparison.unsupported:
