@@ -1,6 +1,7 @@
 """From a portrait to a template, or to a reason that HR can act on."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from edge_agent.ports import FaceAnalyser
 PORTRAIT = QualityPolicy(min_side_px=60, max_turn=1.5, min_sharpness=0.007, min_contrast=10)
 SECOND_FACE = 1 / 3  # of the largest face's area: smaller ones are bystanders
 MAX_PIXELS = 50_000_000
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 WORDS = {
     "corrupt": "The file is not a picture that can be read.",
@@ -36,6 +39,11 @@ class Enrolled:
 class Refused:
     reason: str  # a key of WORDS
     words: str
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Return the pictures that lie in a folder, in order of their names."""
+    return sorted(each for each in folder.iterdir() if each.suffix.lower() in PHOTOS)
 
 
 def embed_portrait(photo: bytes, analyser: FaceAnalyser) -> Enrolled | Refused:

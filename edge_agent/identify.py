@@ -18,11 +18,11 @@ from edge_agent.config import CameraConfig
 from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.resighting import DueEvent
 from edge_agent.engines import NoEngineError, choose_engine
-from edge_agent.enrolment import Refused, embed_portrait
+from edge_agent.enrolment import Refused, embed_portrait, photos_in
+from edge_agent.ignored import IgnoredFaces
 from edge_agent.pipeline import CameraPipeline, Frame
 from edge_agent.ports import FaceAnalyser
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MERGE_GAP_S = 2.0  # tracks of one person no further apart than this are one appearance
 
 
@@ -65,6 +65,7 @@ def fill_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=Path, required=True, help="a folder with one folder of photos a person"
     )
+    parser.add_argument("--ignore", type=Path, help="a folder of photos of faces to ignore, one face a photo")
     parser.add_argument(
         "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack"
     )
@@ -83,6 +84,8 @@ def main(args: argparse.Namespace) -> int:
             raise InputError("--fps must be more than 0.")
         analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=_complain)
         gallery = gallery_of(args.people, analyser)
+        if args.ignore:
+            gallery = gallery.with_anchors(anchors_of(args.ignore, analyser))
         appearances, summary = identify_video(args.video, analyser, gallery, sample_fps=args.fps)
     except (InputError, NoEngineError) as error:
         _complain(str(error))
@@ -106,12 +109,19 @@ def gallery_of(people: Path, analyser: FaceAnalyser) -> Gallery:
     return Gallery.build(analyser.model_id, 1, templates)
 
 
+def anchors_of(folder: Path, analyser: FaceAnalyser) -> list[Template]:
+    """Return an anchor for each photo in a folder of faces to ignore."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    return IgnoredFaces(folder, analyser, _complain).anchors()
+
+
 def _templates_of(folder: Path, analyser: FaceAnalyser, first_id: int) -> list[Template]:
     if not is_employee_id(folder.name):
         _complain(f"{folder} is passed over: its name cannot be an employee code.")
         return []
     templates = []
-    for photo in sorted(each for each in folder.iterdir() if each.suffix.lower() in PHOTOS):
+    for photo in photos_in(folder):
         outcome = embed_portrait(photo.read_bytes(), analyser)
         if isinstance(outcome, Refused):
             _complain(f"{photo} is not used: {outcome.words}")

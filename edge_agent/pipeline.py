@@ -18,6 +18,7 @@ from edge_agent.core.consensus import (
     break_at,
     doubts,
     pace_s,
+    searched,
     settled,
     weigh,
     with_probe,
@@ -167,7 +168,7 @@ class CameraPipeline:
         if file.track.is_ambiguous:  # then that is when they would have changed places
             before_ms = max(before_ms, file.sure_ms)
         probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms)
-        file.probes = with_probe(file.probes, probe)
+        file.probes = searched(with_probe(file.probes, probe), gallery)
         if file.crop is None or assessment.quality > file.quality:
             file.crop, file.quality = evidence_crop(frame.image, look.detection.box), assessment.quality
         at = break_at(file.probes, file.verdict, gallery, self._policy)
@@ -199,6 +200,7 @@ class CameraPipeline:
         gallery = self._gallery()
         if self._searched is not None and self._searched is not gallery:
             for file in self._files.values():
+                file.probes = searched(file.probes, gallery)
                 file.verdict = weigh(file.probes, gallery, self._policy)
                 file.doubts = 0
         self._searched = gallery
@@ -265,7 +267,8 @@ class CameraPipeline:
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:
     """Return the newest verdict about whom the events of this track were about."""
-    return newest if newest.employee_id == told.employee_id and newest.frames else told
+    is_same = (newest.standing, newest.employee_id) == (told.standing, told.employee_id)
+    return newest if is_same else told
 
 
 def grey_crop(image: np.ndarray, box: Box) -> np.ndarray:

@@ -1,9 +1,6 @@
 """Who is nearest, and whether that is clear enough to claim. Similarity is the cosine, -1..1."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from heapq import nlargest
-from operator import itemgetter
 
 from common.ids import EmployeeId
 
@@ -38,26 +35,25 @@ class MatchPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The nearest person, claimed or not."""
+    """Who is nearest, claimed or not."""
 
-    employee_id: EmployeeId
+    employee_id: EmployeeId | None  # None: an anchor, a face to ignore
     similarity: float
-    margin: float  # over the second person; 1 when there is no second
+    margin: float  # over the second person, among whom all anchors count as one; 1 when there is no second
+
+    @property
+    def is_ignored(self) -> bool:
+        return self.employee_id is None
 
 
-def nearest(similarities: Mapping[EmployeeId, float]) -> Match | None:
-    """Return the most similar person; None when nobody is enrolled."""
-    match nlargest(2, similarities.items(), key=itemgetter(1)):
-        case [(person, best)]:
-            return Match(person, best, 1.0)
-        case [(person, best), (_, second)]:
-            return Match(person, best, min(1.0, best - second))
-    return None
-
-
-def identify(similarities: Mapping[EmployeeId, float], policy: MatchPolicy, bar: float) -> Match | None:
-    """Return the person who is similar enough (bar) and clearly ahead of everyone else; None otherwise."""
-    match = nearest(similarities)
+def clear(match: Match | None, policy: MatchPolicy, bar: float) -> Match | None:
+    """Return the match if it is similar enough (bar) and well ahead of everyone else; None otherwise."""
     if match is None or match.similarity < max(bar, policy.threshold) or match.margin < policy.margin:
         return None
     return match
+
+
+def identify(match: Match | None, policy: MatchPolicy, bar: float) -> Match | None:
+    """Return the match if it is clear and names a person; a face to ignore names nobody."""
+    found = clear(match, policy, bar)
+    return None if found is None or found.is_ignored else found
