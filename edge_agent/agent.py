@@ -25,6 +25,7 @@ from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
+from edge_agent.ignored import IgnoredFaces
 from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
@@ -52,7 +53,11 @@ class Paths:
 
     @property
     def gallery(self) -> Path:
-        return self.home / "gallery.json"
+        return self.home / "gallery.db"
+
+    @property
+    def ignore(self) -> Path:
+        return self.home / "ignore"
 
     @property
     def crops(self) -> Path:
@@ -80,7 +85,11 @@ class Agent:
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
         self._keeper = GalleryKeeper(
-            GalleryFile(paths.gallery), identity.manifest_key, analyser.model_id, analyser.dimension
+            GalleryFile(paths.gallery),
+            identity.manifest_key,
+            analyser.model_id,
+            analyser.dimension,
+            IgnoredFaces(config.ignore_dir or paths.ignore, self._analyser, log.warning).anchors,
         )
         crops = Evidence(paths.crops, config.snapshots.days) if config.snapshots.enabled else None
         self._recorder = Recorder(

@@ -46,6 +46,8 @@ def findings(config: EdgeConfig, say: Callable[[str], None]) -> Iterator[Finding
     yield Finding("recogniser", True, f"{analyser.engine}, {analyser.model_id}")
     if config.liveness:
         yield _liveness(config, say)
+    if config.ignore_dir and not config.ignore_dir.is_dir():
+        yield Finding("ignore_dir", False, f"there is no folder {config.ignore_dir}")
     for camera in config.cameras:
         yield _camera(camera, analyser)
 

@@ -65,6 +65,7 @@ class EdgeConfig:
     models: Path | None = None  # a pack's folder, or the bare name of a known pack; None: look for one
     allow_dlib: bool = True
     allow_download: bool = True
+    ignore_dir: Path | None = None  # photos of faces to ignore; None: `ignore` below home
     still_every_s: float = 30.0
     heartbeat_s: float = 15.0
     log_level: str = "INFO"
@@ -82,6 +83,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     config = EdgeConfig(
         home=home or Path(),
         models=_models(top),
+        ignore_dir=top.path("ignore_dir"),
         allow_dlib=engine.flag("allow_dlib", default=True),
         allow_download=engine.flag("allow_download", default=True),
         still_every_s=top.number("still_every_s", default=30, low=1, high=300),

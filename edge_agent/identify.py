@@ -14,11 +14,12 @@ from common.ids import CameraId, EmployeeId
 from edge_agent.adapters.camera_reader import recorded
 from edge_agent.adapters.decoding import Opening, SourceError, Video
 from edge_agent.config import CameraConfig
-from edge_agent.core.gallery import Gallery
+from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.liveness import Liveness, doubtful_first
 from edge_agent.core.resighting import DueEvent
 from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 from edge_agent.frame import Frame
+from edge_agent.ignored import IgnoredFaces
 from edge_agent.liveness import LivenessWatch
 from edge_agent.people_folder import InputError, complain, gallery_of
 from edge_agent.pipeline import CameraPipeline
@@ -63,6 +64,7 @@ def fill_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=Path, required=True, help="a folder with one folder of photos a person"
     )
+    parser.add_argument("--ignore", type=Path, help="a folder of photos of faces to ignore, one face a photo")
     parser.add_argument(
         "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack, or its name"
     )
@@ -88,6 +90,8 @@ def main(args: argparse.Namespace) -> int:
             raise InputError("--fps must be more than 0.")
         analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=complain)
         gallery = gallery_of(args.people, analyser)
+        if args.ignore:
+            gallery = gallery.with_anchors(anchors_of(args.ignore, analyser))
         liveness = choose_liveness(args.liveness, say=complain)
         appearances, summary = identify_video(
             args.video, analyser, gallery, sample_fps=args.fps, liveness=liveness
@@ -98,6 +102,13 @@ def main(args: argparse.Namespace) -> int:
     show = _show_json if args.json else _show_table
     show(appearances, summary, has_liveness=bool(args.liveness))
     return 0
+
+
+def anchors_of(folder: Path, analyser: FaceAnalyser) -> list[Template]:
+    """Return an anchor for each photo in a folder of faces to ignore."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    return IgnoredFaces(folder, analyser, complain).anchors()
 
 
 def identify_video(

@@ -27,6 +27,10 @@ class Cut:
     top: float
     scale: float  # pixels of the cut for one of the picture
 
+    def to_cut(self, points: np.ndarray) -> np.ndarray:
+        """Return n × 2 points of the picture as points of the cut."""
+        return (np.asarray(points) - (self.left, self.top)) * self.scale
+
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Return n × 2 points of the cut as points of the picture."""
         return np.asarray(points) / self.scale + (self.left, self.top)

@@ -19,6 +19,7 @@ from edge_agent.core.consensus import (
     break_at,
     doubts,
     pace_s,
+    searched,
     settled,
     weigh,
     with_probe,
@@ -104,18 +105,18 @@ class CameraPipeline:
     def process(self, frame: Frame) -> list[Sighted]:
         """Return what is due after frame, which is later than any before."""
         grey = frame.picture.grey(GREY)
-        scene = self._search.scene(grey)
+        scene = self._search.scene(frame, grey)
         ended = self._ended_by(scene)
         expected = [file.track.predicted(frame.mono, self._tracking) for file in self._files.values()]
         detections = self._search.faces(frame, grey, expected, is_cut=scene is motion.Scene.CUT)
         seen = self._follow(detections, frame, ended)
         looks = self._worth_embedding(seen, frame)
-        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
-        self.tally.embedded += len(looks)
         if self._liveness is not None:
             self._observe(looks, frame, self._liveness)
-        for look, embedding in zip(looks, embeddings, strict=True):
-            self._learn(look, embedding, frame, ended)
+        gallery = self._gallery()
+        probes = searched(self._embedded(looks, frame), gallery)  # one product for all of them
+        for look, probe in zip(looks, probes, strict=True):
+            self._learn(look, probe, gallery, frame, ended)
         self._search_again()
         self._withhold(seen, frame, ended)
         return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
@@ -177,13 +178,21 @@ class CameraPipeline:
         for each, score in zip(due, scores, strict=True):
             each.file.live_looks = with_look(each.file.live_looks, frame.mono, score)
 
-    def _learn(self, look: _Look, embedding: np.ndarray, frame: Frame, ended: list[_File]) -> None:
-        """Add one embedding to its track; a track that turns out to show two people ends and begins anew."""
-        file, assessment, gallery = look.file, look.assessment, self._gallery()
-        before_ms = file.probes[-1].at_ms if file.probes else file.track.first_ms
-        if file.track.is_ambiguous:  # then that is when they would have changed places
-            before_ms = max(before_ms, file.sure_ms)
-        probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms)
+    def _embedded(self, looks: Sequence[_Look], frame: Frame) -> list[Probe]:
+        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
+        self.tally.embedded += len(looks)
+        probes = []
+        for look, embedding in zip(looks, embeddings, strict=True):
+            file, assessment = look.file, look.assessment
+            before_ms = file.probes[-1].at_ms if file.probes else file.track.first_ms
+            if file.track.is_ambiguous:  # then that is when they would have changed places
+                before_ms = max(before_ms, file.sure_ms)
+            probes.append(Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms))
+        return probes
+
+    def _learn(self, look: _Look, probe: Probe, gallery: Gallery, frame: Frame, ended: list[_File]) -> None:
+        """Add one look to its track; a track that turns out to show two people ends and begins anew."""
+        file, assessment = look.file, look.assessment
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
             file.crop, file.quality = evidence_crop(frame.picture, look.detection.box), assessment.quality
@@ -217,6 +226,7 @@ class CameraPipeline:
         gallery = self._gallery()
         if self._searched is not None and self._searched is not gallery:
             for file in self._files.values():
+                file.probes = searched(file.probes, gallery)
                 file.verdict = weigh(file.probes, gallery, self._policy)
                 file.doubts = 0
         self._searched = gallery
@@ -288,4 +298,5 @@ def _is_clear(file: _File) -> bool:
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:
     """Return the newest verdict about whom the events of this track were about."""
-    return newest if newest.employee_id == told.employee_id and newest.frames else told
+    is_same = (newest.standing, newest.employee_id) == (told.standing, told.employee_id)
+    return newest if is_same else told

@@ -42,13 +42,15 @@ class Search:
         self._watch, self._search_px = watch, search_px
         self._searched: Searched | None = None
         self._thumbnail: np.ndarray | None = None
+        self._size: tuple[int, int] | None = None
         self._is_unsure = False  # a face went on beyond the part that was searched
         self.is_idle = False
 
-    def scene(self, grey: np.ndarray) -> motion.Scene:
-        """Return what happened to the picture since the sample before."""
+    def scene(self, frame: Frame, grey: np.ndarray) -> motion.Scene:
+        """Return what happened to the picture since the sample before. Another size is another picture."""
         before, self._thumbnail = self._thumbnail, motion.thumbnail(grey)
-        return motion.scene(before, self._thumbnail)
+        was, self._size = self._size, (frame.picture.width, frame.picture.height)
+        return motion.Scene.CUT if was not in (None, self._size) else motion.scene(before, self._thumbnail)
 
     def forget(self) -> None:
         """The video ended, or was interrupted: the next picture is a first one."""

@@ -35,6 +35,7 @@ FIELD_POLICY = MatchPolicy(
     against=0.15,
     same_face=0.35,
     same_look=0.97,
+    lead=0.30,
 )
 
 

@@ -1,7 +1,7 @@
 """`hadir bench edge`: the agent's pipeline against what an expert would write around insightface.
 
-Both watch the same file with the same weights, in processes of their own, in turns, so that a busy moment of the
-machine meets both. Then copies of the file play in real time until the box cannot keep up.
+Both watch the same file with the same weights, in processes of their own, in turns, so that a busy moment of
+the machine meets both. Then copies of the file play in real time until the box cannot keep up.
 """
 
 import argparse
@@ -168,9 +168,8 @@ def _show(report: dict[str, Any], baseline: Runs, ours: Runs, comparison: Compar
     print(f"{'ours to baseline':34}{'':20}{_share(report['ratio']):>10}")
     for part in report["parts"]:
         name = f"  {part['name']} ({part['seconds']:.0f} s)"
-        print(
-            f"{name:34}{'':10}{part['baseline_cpu_s']:10.2f}{part['ours_cpu_s']:10.2f}  {_share(part['ratio'])}"
-        )
+        costs = f"{part['baseline_cpu_s']:10.2f}{part['ours_cpu_s']:10.2f}"
+        print(f"{name:34}{'':10}{costs}  {_share(part['ratio'])}")
     shown = report["peak_mb"]
     print(f"{'peak memory, MB':34}" + "".join(f"{value:10.0f}" for value in shown.values()))
     appearing = max(1, len(ours.named))

@@ -196,7 +196,7 @@ class BaselineTrial:
             if taken is None:
                 continue
             for face in self._app.get(taken[0]):
-                self._gallery.similarities(face.normed_embedding)
+                self._gallery.search(face.normed_embedding[None])
             self._seen += 1
             self.watch.done(round(taken[1]))
 

@@ -10,11 +10,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from edge_agent.adapters.camera_reader import recorded
+from edge_agent.adapters.decoding import Opening, Video
 from edge_agent.adapters.face_analyser import InsightFaceAnalyser
 from edge_agent.adapters.liveness import AveragedLiveness, LivenessModelError, load_liveness
 from edge_agent.core.geometry import Box, Detection
 from edge_agent.faces import find_faces, search_scale
-from edge_agent.picture import ColourPicture, PlanarPicture
+from edge_agent.picture import ColourPicture
 from tests.vision_world import detection_at
 
 ROOT = Path(__file__).parents[2]
@@ -113,14 +115,13 @@ def test_the_models_see_what_they_were_trained_on(files, checker, analyser, corr
         assert checker.liveness(picture, [face])[0] == pytest.approx(np.mean(expected), abs=1e-3)
 
 
-def test_a_decoded_frame_scores_as_its_colours_do(checker, analyser, corridor):
-    """Planes and BGR are the same picture; two conversions of colour move a score only a little."""
-    colour = ColourPicture(corridor[2])
-    packed = cv2.cvtColor(corridor[2], cv2.COLOR_BGR2YUV_I420)
-    u, v = (packed[720 + 180 * n : 900 + 180 * n].reshape(360, 640) for n in range(2))
+def test_a_decoded_frame_scores_as_its_colours_do(checker, analyser, shared_data):
+    """What the agent decodes is the picture that OpenCV reads."""
+    clip = shared_data / "media" / "clips" / "corridor_three_720p.mp4"
+    colour = ColourPicture(frames_of(clip, every=1, most=1)[0])
+    decoded, _ = next(recorded(Video(Opening(url=str(clip), is_live=False)), 5, lambda: False))
     faces = faces_in(colour, analyser)
-    planar = checker.liveness(PlanarPicture(packed[:720], u, v), faces)
-    assert planar == pytest.approx(checker.liveness(colour, faces), abs=0.15)
+    assert checker.liveness(decoded, faces) == pytest.approx(checker.liveness(colour, faces), abs=1e-4)
 
 
 def test_people_score_above_prints_of_people(checker, analyser, corridor, shared_data):

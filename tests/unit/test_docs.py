@@ -11,6 +11,7 @@ from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
 from common.settings import Settings
 from edge_agent import cli as agent_cli
+from edge_agent.bench.__main__ import parser as bench_parser
 from edge_agent.config import read_edge_config
 from tests.test_architecture import ROOT, modules
 
@@ -73,9 +74,10 @@ def commands(parser: argparse.ArgumentParser) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_told_of_exists(page: Path):
-    """`hadir server x` and `hadir agent x` in a text are commands."""
-    told = re.findall(r"hadir (server|agent) ([a-z][a-z-]+)", page.read_text())
+    """`hadir server x`, `hadir agent x` and `hadir bench x` in a text are commands."""
+    told = re.findall(r"hadir (server|agent|bench) ([a-z][a-z-]+)", page.read_text())
     known = {"server": commands(server_cli.parser()), "agent": commands(agent_cli.parser())}
+    known["bench"] = commands(bench_parser())
 
     assert [(who, what) for who, what in told if what not in known[who]] == []
 
