@@ -9,11 +9,11 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
-    from edge_agent.bench import matching  # not earlier: numpy reads the number of threads when it is loaded
+    from edge_agent.bench import edge, matching  # not earlier: numpy reads the number of threads when it is loaded
 
     top = argparse.ArgumentParser(prog="hadir bench", description="What this machine can do, in figures.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for benchmark in (matching,):
+    for benchmark in (edge, matching):
         benchmark.add_parser(commands)
     return top
 
