@@ -13,6 +13,19 @@ from edge_agent.yaml_settings import Section, open_yaml
 INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
 
 
+# How a camera may be decoded: on the processor; by a device that PyAV knows; by the decoder of small boards;
+# by an ffmpeg program beside us, with the video hardware of Intel and AMD (VAAPI) or without.
+DECODERS = ("software", "cuda", "qsv", "drm", "v4l2", "vaapi", "ffmpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedZone:
+    """A part of a camera's picture that has a name of its own."""
+
+    name: str
+    polygon: Polygon  # corners, 0..1 of the picture's width and height
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig:
     """One camera. The URL may hold a password: it is kept out of repr, and `shown_url` is for people."""
@@ -27,11 +40,14 @@ class CameraConfig:
     min_face_px: int = 32
     open_timeout_s: float = 4.0
     read_timeout_s: float = 3.0
-    decode: str = "software"  # or hardware: cuda, qsv, drm, vaapi, v4l2
+    decode: str = "software"  # one of DECODERS
     rests: bool = True  # key frames only, while nothing moves
     search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
     mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
     watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere
+    zones: tuple[
+        NamedZone, ...
+    ] = ()  # parts of the picture; the first that a face is in goes with its events
 
     @property
     def shown_url(self) -> str:
@@ -163,12 +179,34 @@ def _camera(section: Section) -> CameraConfig:
         sample_fps=section.number("sample_fps", default=5, low=0.2, high=30),
         loop=section.flag("loop", default=False),
         loop_anchor_s=section.maybe_number("loop_anchor_s", low=0, high=1e11),
+        decode=section.choice("decode", default="software", among=DECODERS),
+        rests=section.flag("rests", default=True),
+        search_px=_search_px(section),
+        mask=section.polygons("mask"),
+        watch=section.polygons("watch"),
+        zones=tuple(_zone(each) for each in section.sections("zones", "a zone")),
         min_face_px=section.whole("min_face_px", default=32, low=16, high=1000),
         open_timeout_s=section.number("open_timeout_s", default=4, low=0.5, high=60),
         read_timeout_s=section.number("read_timeout_s", default=3, low=0.5, high=60),
     )
     section.finish()
     return camera
+
+
+def _search_px(section: Section) -> int | None:
+    if (asked := section.maybe_number("search_px", low=160, high=3840)) is None:
+        return None
+    if asked % 32:
+        section.complain("search_px", f"search_px must be a multiple of 32, not {asked:g}")
+    return int(asked)
+
+
+def _zone(section: Section) -> NamedZone:
+    name, polygons = section.text("name"), section.polygons("area")
+    if len(polygons) != 1:
+        section.complain("area", "a zone needs area, a list of one polygon")
+    section.finish()
+    return NamedZone(name, polygons[0] if polygons else ())
 
 
 def _url(section: Section) -> str:

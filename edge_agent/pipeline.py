@@ -25,7 +25,7 @@ from edge_agent.core.consensus import (
     with_probe,
 )
 from edge_agent.core.gallery import Gallery
-from edge_agent.core.geometry import Detection
+from edge_agent.core.geometry import Box, Detection, is_inside
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.liveness import LiveLook, is_due, parted, summed_up, with_look
 from edge_agent.core.quality import Assessment, QualityPolicy, assess
@@ -95,6 +95,7 @@ class CameraPipeline:
         self._next_number = 1
         self.tally = Tally()
         self._search = Search(analyser, self.tally, attention, camera.watch, camera.search_px)
+        self._zones = camera.zones
         self._searched: Gallery | None = None
 
     @property
@@ -289,11 +290,17 @@ class CameraPipeline:
             frames=verdict.frames,
             quality=file.quality,
             liveness=summed_up(file.live_looks),
+            zone=self._zone_of(file.track.box),
         )
 
 
 def _is_clear(file: _File) -> bool:
     return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
+
+    def _zone_of(self, box: Box) -> str | None:
+        """Return the name of the first zone that the middle of box lies in."""
+        place = box.middle_within(self._search.size)
+        return next((each.name for each in self._zones if is_inside(place, each.polygon)), None)
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:

@@ -126,6 +126,8 @@ def _extra(due: DueEvent) -> dict[str, object]:
     extra: dict[str, object] = {"first_seen": due.first_seen}
     if due.liveness is not None:
         extra["liveness"] = {"score": round(due.liveness.score, 3), "looks": due.liveness.looks}
+    if due.zone is not None:
+        extra["zone"] = due.zone
     return extra
 
 

@@ -109,6 +109,23 @@ class Section:
         items = node.value if isinstance(node, yaml.SequenceNode) else []
         return tuple(text for item in items if (text := self._text_of(name, item, "")))
 
+    def polygons(self, name: str) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """Return a list of polygons, each written as its corners: `0,0  0.3,0  0.3,0.4`, within 0..1."""
+        found = []
+        for text in self.texts(name):
+            try:
+                corners = tuple((float(x), float(y)) for x, y in (each.split(",") for each in text.split()))
+            except ValueError:
+                corners = ()
+            if len(corners) < 3 or not all(0 <= value <= 1 for corner in corners for value in corner):
+                self.complain(
+                    name,
+                    f"{name} wants corners like 0,0 0.3,0 0.3,0.4 (at least three, 0 to 1 of width and height), "
+                    f"not {text!r}",
+                )
+            found.append(corners)
+        return tuple(found)
+
     def _text_of(self, name: str, node: yaml.Node, otherwise: str) -> str:
         if not isinstance(node, yaml.ScalarNode):
             self.complain(name, f"{name} must be text")

@@ -9,7 +9,10 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
-    from edge_agent.bench import edge, matching  # not earlier: numpy reads the number of threads when it is loaded
+    from edge_agent.bench import (  # not earlier: numpy reads the number of threads when it is loaded
+        edge,
+        matching,
+    )
 
     top = argparse.ArgumentParser(prog="hadir bench", description="What this machine can do, in figures.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

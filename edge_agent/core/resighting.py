@@ -25,6 +25,7 @@ class DueEvent:
     margin: float | None = None
     frames: int = 0
     quality: float | None = None
+    zone: str | None = None  # the part of the picture in which the face was last seen, where it has a name
     liveness: Liveness | None = None  # None: not judged
 
 
