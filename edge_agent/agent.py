@@ -26,6 +26,8 @@ from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
+from edge_agent.ignored import IgnoredFaces
+from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
@@ -52,7 +54,11 @@ class Paths:
 
     @property
     def gallery(self) -> Path:
-        return self.home / "gallery.json"
+        return self.home / "gallery.db"
+
+    @property
+    def ignore(self) -> Path:
+        return self.home / "ignore"
 
     @property
     def crops(self) -> Path:
@@ -62,18 +68,29 @@ class Paths:
 class Agent:
     """Everything wired together. `run` returns when it is told to stop, or when a part of it died."""
 
-    def __init__(self, config: EdgeConfig, identity: Identity, analyser: FaceAnalyser) -> None:
+    def __init__(
+        self,
+        config: EdgeConfig,
+        identity: Identity,
+        analyser: FaceAnalyser,
+        liveness: LivenessWatch | None = None,
+    ) -> None:
         paths = Paths(config.home)
         self._config, self._identity, self._analyser = (
             config,
             identity,
             shared(analyser, config.execution.workers or machine.processors()),
         )
+        self._liveness = liveness
         self._policy = policy_of(analyser.policy, config.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
         self._keeper = GalleryKeeper(
-            GalleryFile(paths.gallery), identity.manifest_key, analyser.model_id, analyser.dimension
+            GalleryFile(paths.gallery),
+            identity.manifest_key,
+            analyser.model_id,
+            analyser.dimension,
+            IgnoredFaces(config.ignore_dir or paths.ignore, self._analyser, log.warning).anchors,
         )
         crops = Evidence(paths.crops, config.snapshots.days) if config.snapshots.enabled else None
         self._recorder = Recorder(
@@ -100,6 +117,7 @@ class Agent:
                 secrets.token_hex(6),  # of each pipeline its own, so that track ids never repeat
                 self._keeper.current,
                 still_every_s=self._config.still_every_s,
+                liveness=self._liveness,
             )
 
         return CameraWorker(camera, pipeline, self._recorder.put)
@@ -201,12 +219,14 @@ class Agent:
         ]
 
 
-def run_agent(config: EdgeConfig, identity: Identity, analyser: FaceAnalyser) -> int:
+def run_agent(
+    config: EdgeConfig, identity: Identity, analyser: FaceAnalyser, liveness: LivenessWatch | None = None
+) -> int:
     """Run until SIGINT or SIGTERM; return the exit status."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    return Agent(config, identity, analyser).run(stop)
+    return Agent(config, identity, analyser, liveness).run(stop)
 
 
 def policy_of(default: MatchPolicy, overrides: MatchOverrides) -> MatchPolicy:

@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.adapters.identity_file import IdentityError, load_identity
     from edge_agent.adapters.outbox import OutboxError
     from edge_agent.agent import Paths, run_agent
-    from edge_agent.engines import NoEngineError, choose_engine
+    from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 
     config = _config(args)
     try:
@@ -86,7 +86,10 @@ def _run(args: argparse.Namespace) -> int:
             execution=config.execution,
             say=_say,
         )
-        return run_agent(config, identity, analyser)
+        liveness = choose_liveness(config.liveness, say=_say)
+        return run_agent(config, identity, analyser, liveness)
+    except NoLivenessError as error:
+        return _fail(str(error), EXIT_USAGE)
     except (IdentityError, NoEngineError, OutboxError) as error:
         return _fail(str(error))
 

@@ -10,6 +10,21 @@ from edge_agent.core.geometry import Polygon
 from edge_agent.core.packs import CATALOGUE
 from edge_agent.yaml_settings import Section, open_yaml
 
+INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
+
+
+# How a camera may be decoded: on the processor; by a device that PyAV knows; by the decoder of small boards;
+# by an ffmpeg program beside us, with the video hardware of Intel and AMD (VAAPI) or without.
+DECODERS = ("software", "cuda", "qsv", "drm", "v4l2", "vaapi", "ffmpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedZone:
+    """A part of a camera's picture that has a name of its own."""
+
+    name: str
+    polygon: Polygon  # corners, 0..1 of the picture's width and height
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig:
@@ -25,11 +40,14 @@ class CameraConfig:
     min_face_px: int = 32
     open_timeout_s: float = 4.0
     read_timeout_s: float = 3.0
-    decode: str = "software"  # or hardware: cuda, qsv, drm, vaapi, v4l2
+    decode: str = "software"  # one of DECODERS
     rests: bool = True  # key frames only, while nothing moves
     search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
     mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
     watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere
+    zones: tuple[
+        NamedZone, ...
+    ] = ()  # parts of the picture; the first that a face is in goes with its events
 
     @property
     def shown_url(self) -> str:
@@ -77,12 +95,14 @@ class EdgeConfig:
     allow_dlib: bool = True
     allow_download: bool = True
     execution: ExecutionConfig = ExecutionConfig()
+    ignore_dir: Path | None = None  # photos of faces to ignore; None: `ignore` below home
     still_every_s: float = 30.0
     heartbeat_s: float = 15.0
     log_level: str = "INFO"
     snapshots: SnapshotConfig = SnapshotConfig()
     match: MatchOverrides = MatchOverrides()
     spool: SpoolConfig = SpoolConfig()
+    liveness: tuple[str, ...] = ()  # ONNX files, or INSIGHTFACE_ADDON; empty: off
 
 
 def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
@@ -93,6 +113,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     config = EdgeConfig(
         home=home or Path(),
         models=_models(top),
+        ignore_dir=top.path("ignore_dir"),
         allow_dlib=engine.flag("allow_dlib", default=True),
         allow_download=engine.flag("allow_download", default=True),
         execution=_execution(engine),
@@ -102,6 +123,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
         snapshots=_snapshots(top.section("snapshots")),
         match=_match(top.section("match")),
         spool=_spool(top.section("spool")),
+        liveness=_liveness(top.section("liveness")),
         cameras=tuple(_camera(each) for each in top.sections("cameras", "a camera")),
     )
     engine.finish()
@@ -154,6 +176,21 @@ def _spool(section: Section) -> SpoolConfig:
     return spool
 
 
+def _liveness(section: Section) -> tuple[str, ...]:
+    """Return what the looks are to be judged by; nothing when that is off."""
+    mode = section.choice("mode", default="off", among=("off", "observe"))
+    models = section.texts("models")
+    section.finish()
+    if mode == "observe" and not models:
+        section.complain("models", "liveness needs models, a list of ONNX files, or mode: off")
+    folder = section.file.path.parent
+    located = (
+        each if each == INSIGHTFACE_ADDON else str((folder / Path(each).expanduser()).resolve())
+        for each in models
+    )
+    return tuple(located) if mode == "observe" else ()
+
+
 def _camera(section: Section) -> CameraConfig:
     camera_id = section.text("camera_id")
     if camera_id and not is_slug(camera_id):
@@ -166,12 +203,34 @@ def _camera(section: Section) -> CameraConfig:
         sample_fps=section.number("sample_fps", default=5, low=0.2, high=30),
         loop=section.flag("loop", default=False),
         loop_anchor_s=section.maybe_number("loop_anchor_s", low=0, high=1e11),
+        decode=section.choice("decode", default="software", among=DECODERS),
+        rests=section.flag("rests", default=True),
+        search_px=_search_px(section),
+        mask=section.polygons("mask"),
+        watch=section.polygons("watch"),
+        zones=tuple(_zone(each) for each in section.sections("zones", "a zone")),
         min_face_px=section.whole("min_face_px", default=32, low=16, high=1000),
         open_timeout_s=section.number("open_timeout_s", default=4, low=0.5, high=60),
         read_timeout_s=section.number("read_timeout_s", default=3, low=0.5, high=60),
     )
     section.finish()
     return camera
+
+
+def _search_px(section: Section) -> int | None:
+    if (asked := section.maybe_number("search_px", low=160, high=3840)) is None:
+        return None
+    if asked % 32:
+        section.complain("search_px", f"search_px must be a multiple of 32, not {asked:g}")
+    return int(asked)
+
+
+def _zone(section: Section) -> NamedZone:
+    name, polygons = section.text("name"), section.polygons("area")
+    if len(polygons) != 1:
+        section.complain("area", "a zone needs area, a list of one polygon")
+    section.finish()
+    return NamedZone(name, polygons[0] if polygons else ())
 
 
 def _url(section: Section) -> str:

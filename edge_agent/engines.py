@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,8 +14,9 @@ import cv2
 from edge_agent.adapters import model_packs
 from edge_agent.adapters.model_packs import PackError
 from edge_agent.adapters.pack_record import read_record
-from edge_agent.config import ExecutionConfig
+from edge_agent.config import INSIGHTFACE_ADDON, ExecutionConfig
 from edge_agent.core.packs import CATALOGUE, PRODUCTION, SMALL
+from edge_agent.liveness import LivenessWatch
 from edge_agent.ports import FaceAnalyser
 from edge_agent.progress import TenLines
 
@@ -31,6 +32,10 @@ class NoEngineError(Exception):
 
 class UntrustworthyError(NoEngineError):
     """This box computes a model wrongly; no other model may stand in for it unnoticed."""
+
+
+class NoLivenessError(Exception):
+    """A liveness model that was asked for cannot be used; the message says which and why."""
 
 
 class InstallError(Exception):
@@ -92,6 +97,24 @@ def _given(given: Path, folder: Path, say: Say, execution: ExecutionConfig | Non
     return _insightface(pack, "it was asked for" + _doubt(pack), say, execution)
 
 
+def choose_liveness(models: Sequence[str], *, say: Say, folder: Path | None = None) -> LivenessWatch | None:
+    """Return what judges liveness by these ONNX files (or INSIGHTFACE_ADDON); None without any.
+
+    folder is where packs are kept; insightface keeps its addons beside it. Raises NoLivenessError.
+    """
+    if not models:
+        return None
+    from edge_agent.adapters.liveness import LivenessModelError, load_liveness
+
+    addon = (folder or model_packs.packs_folder()).parent / "addons" / "liveness.onnx"
+    try:
+        checker = load_liveness([addon if each == INSIGHTFACE_ADDON else Path(each) for each in models])
+    except LivenessModelError as error:
+        raise NoLivenessError(f"Liveness cannot be observed: {error}.") from error
+    say(f"Liveness is observed with {' and '.join(checker.names)}; it decides nothing.")
+    return LivenessWatch(checker)
+
+
 def _found(
     folder: Path, tried: list[str], say: Say, execution: ExecutionConfig | None
 ) -> FaceAnalyser | None:
@@ -129,10 +152,10 @@ def _insightface(pack: Path, reason: str, say: Say, execution: ExecutionConfig |
         raise NoEngineError(f"There is no model pack {pack}.")
     try:
         analyser = InsightFaceAnalyser(pack, settings=execution)
-    except ModelPackError as error:
-        raise NoEngineError(f"The model pack cannot be used: {error}.") from error
     except WrongAnswersError as error:
         raise UntrustworthyError(f"{error}.") from error
+    except ModelPackError as error:
+        raise NoEngineError(f"The model pack cannot be used: {error}.") from error
     for refused in analyser.refused_providers:
         say(f"Provider {refused}.")
     runs_on = "on {provider}, threads a run: {threads}".format(**analyser.execution)

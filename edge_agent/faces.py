@@ -12,7 +12,6 @@ from edge_agent.picture import Cut, Picture
 from edge_agent.ports import FaceAnalyser
 
 EVIDENCE_MARGIN = 1.6  # an evidence crop shows this much more than the face
-AROUND = 2.4  # times the box: an upright crop reaches beyond it, more so when the head is tilted
 
 
 def search_scale(picture: Picture, analyser: FaceAnalyser) -> float:
@@ -36,17 +35,7 @@ def _in_picture(found: Detection, cut: Cut) -> Detection:
 
 def recogniser_crop(picture: Picture, face: Detection, analyser: FaceAnalyser) -> np.ndarray:
     """Return the upright crop that the recogniser reads, from the picture's own pixels."""
-    cut = picture.cut(_around(face))
-    return analyser.aligned(cut.image, _in_cut(face, cut))
-
-
-def _around(face: Detection) -> Box:
-    return face.box.grown(AROUND)
-
-
-def _in_cut(face: Detection, cut: Cut) -> Detection:
-    box = face.box.moved(-cut.left, -cut.top)
-    return replace(face, box=box, landmarks=cut.to_cut(face.landmarks))
+    return analyser.aligned(picture.cut().image, face)
 
 
 def embed_faces(picture: Picture, faces: Sequence[Detection], analyser: FaceAnalyser) -> np.ndarray:

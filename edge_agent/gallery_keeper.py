@@ -3,13 +3,21 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from common.events import Manifest
 from common.signing import is_genuine
-from edge_agent.adapters.central_api import CentralAPI
-from edge_agent.adapters.gallery_file import GalleryError, GalleryFile, HeldGallery, applied
-from edge_agent.core.gallery import Gallery
+from edge_agent.adapters.central_api import CentralAPI, TemplatePage
+from edge_agent.adapters.gallery_file import (
+    Change,
+    GalleryDamaged,
+    GalleryError,
+    GalleryFile,
+    HeldGallery,
+    checked,
+)
+from edge_agent.core.gallery import Gallery, Template
 
 log = logging.getLogger("hadir.gallery")
 
@@ -34,13 +42,20 @@ def is_newer(manifest: Manifest, than: Manifest | None) -> bool:
 class GalleryKeeper:
     """`current()` is for the camera threads; `hear` for the link; the rest for the errands thread."""
 
-    def __init__(self, file: GalleryFile, manifest_key: str, model_id: str, dimension: int) -> None:
+    def __init__(
+        self,
+        file: GalleryFile,
+        manifest_key: str,
+        model_id: str,
+        dimension: int,
+        anchors: Callable[[], Iterable[Template]] = tuple,
+    ) -> None:
+        """anchors: the faces to ignore; asked for now and whenever the gallery changes."""
         self._file, self._key = file, bytes.fromhex(manifest_key)
-        self._model_id, self._dimension = model_id, dimension
+        self._model_id, self._dimension, self._anchors = model_id, dimension, anchors
         self._lock = threading.Lock()
         self._heard: Heard | None = None
-        self._held = self._load()
-        self._gallery = self._held.searchable()
+        self._held = self._anchored(self._load())
 
     def _load(self) -> HeldGallery:
         try:
@@ -50,8 +65,11 @@ class GalleryKeeper:
             self._file.wipe()
             return HeldGallery.empty(self._model_id)
 
+    def _anchored(self, held: HeldGallery) -> HeldGallery:
+        return replace(held, gallery=held.gallery.with_anchors(self._anchors()))
+
     def current(self) -> Gallery:
-        return self._gallery
+        return self._held.gallery
 
     @property
     def gen(self) -> int:
@@ -84,20 +102,29 @@ class GalleryKeeper:
         """Bring the gallery up to date. Raises CentralError or GalleryError; what is held stays then."""
         page = api.templates(self._held.gen, self._model_id)
         try:
-            held = applied(self._held, page, self._dimension)
+            change = self._checked(page)
         except GalleryError:
             if page.full:
                 raise
             log.info("the change does not fit what is held; everybody is fetched anew")
-            held = applied(self._held, api.templates(0, self._model_id), self._dimension)
-        self._use(held)
+            change = self._checked(api.templates(0, self._model_id))
+        try:
+            self._use(change)
+        except GalleryDamaged as error:
+            log.error("%s; everybody is fetched anew", error)
+            self._file.wipe()
+            self._use(self._checked(api.templates(0, self._model_id)))
 
-    def _use(self, held: HeldGallery) -> None:
-        self._file.save(held)
-        if held.sha256 != self._held.sha256:
-            people = len({who for who, _ in held.templates.values()})
-            log.info("gallery %d: %d templates of %d people", held.gen, len(held.templates), people)
-            self._gallery = held.searchable()
+    def _checked(self, page: TemplatePage) -> Change:
+        return checked(self._held, page, self._dimension)
+
+    def _use(self, change: Change) -> None:
+        self._file.save(change, self._held)  # first: in memory, who is gone cannot be brought back
+        is_new, held = change.sha256 != self._held.sha256, self._held.after(change)
+        if is_new:
+            held = self._anchored(held)
+            people = len(set(held.owners.values()))
+            log.info("gallery %d: %d templates of %d people", held.gen, len(held.owners), people)
         self._held = held
 
     def enforce_lease(self) -> None:
@@ -105,8 +132,8 @@ class GalleryKeeper:
         heard = self._heard
         last_s = heard.at_s if heard else self._file.touched_at()
         lease_s = heard.manifest.lease_s if heard else DEFAULT_LEASE_S
-        if self._held.templates and last_s is not None and time.time() - last_s > lease_s:
+        if self._held.owners and last_s is not None and time.time() - last_s > lease_s:
             log.error("no word from the server for %d days: the gallery is wiped", lease_s // 86_400)
             self._file.wipe()
-            self._held = HeldGallery.empty(self._model_id)
-            self._gallery = self._held.searchable()
+            self._held.gallery.without(self._held.owners, gen=0)  # overwritten, whoever still searches it
+            self._held = self._anchored(HeldGallery.empty(self._model_id))

@@ -14,10 +14,13 @@ from common.ids import CameraId, EmployeeId
 from edge_agent.adapters.camera_reader import recorded
 from edge_agent.adapters.decoding import Opening, SourceError, Video
 from edge_agent.config import CameraConfig
-from edge_agent.core.gallery import Gallery
+from edge_agent.core.gallery import Gallery, Template
+from edge_agent.core.liveness import Liveness, doubtful_first
 from edge_agent.core.resighting import DueEvent
-from edge_agent.engines import NoEngineError, choose_engine
+from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 from edge_agent.frame import Frame
+from edge_agent.ignored import IgnoredFaces
+from edge_agent.liveness import LivenessWatch
 from edge_agent.people_folder import InputError, complain, gallery_of
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
@@ -35,6 +38,7 @@ class Appearance:
     sim_score: float | None
     frames: int
     track_id: str
+    liveness: Liveness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +64,18 @@ def fill_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=Path, required=True, help="a folder with one folder of photos a person"
     )
+    parser.add_argument("--ignore", type=Path, help="a folder of photos of faces to ignore, one face a photo")
     parser.add_argument(
         "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack, or its name"
     )
     parser.add_argument("--fps", type=float, default=5.0, help="pictures looked at a second (5)")
+    parser.add_argument(
+        "--liveness",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="show how alive each face looks, by these ONNX files, or by `insightface`'s own",
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON line an appearance, and a summary"
     )
@@ -78,17 +90,34 @@ def main(args: argparse.Namespace) -> int:
             raise InputError("--fps must be more than 0.")
         analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=complain)
         gallery = gallery_of(args.people, analyser)
-        appearances, summary = identify_video(args.video, analyser, gallery, sample_fps=args.fps)
-    except (InputError, NoEngineError) as error:
+        if args.ignore:
+            gallery = gallery.with_anchors(anchors_of(args.ignore, analyser))
+        liveness = choose_liveness(args.liveness, say=complain)
+        appearances, summary = identify_video(
+            args.video, analyser, gallery, sample_fps=args.fps, liveness=liveness
+        )
+    except (InputError, NoEngineError, NoLivenessError) as error:
         complain(str(error))
         return 2
     show = _show_json if args.json else _show_table
-    show(appearances, summary)
+    show(appearances, summary, has_liveness=bool(args.liveness))
     return 0
 
 
+def anchors_of(folder: Path, analyser: FaceAnalyser) -> list[Template]:
+    """Return an anchor for each photo in a folder of faces to ignore."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    return IgnoredFaces(folder, analyser, complain).anchors()
+
+
 def identify_video(
-    video: Path, analyser: FaceAnalyser, gallery: Gallery, *, sample_fps: float
+    video: Path,
+    analyser: FaceAnalyser,
+    gallery: Gallery,
+    *,
+    sample_fps: float,
+    liveness: LivenessWatch | None = None,
 ) -> tuple[list[Appearance], Summary]:
     """Return who appears in the video, in order of appearance. Raises InputError when it cannot be read."""
     cpu, wall = time.process_time(), time.monotonic()
@@ -99,7 +128,7 @@ def identify_video(
     camera = CameraConfig(
         camera_id=CameraId("video"), name=video.name, url=str(video), zone="", sample_fps=sample_fps
     )
-    pipeline = CameraPipeline(camera, analyser, analyser.policy, "v", lambda: gallery)
+    pipeline = CameraPipeline(camera, analyser, analyser.policy, "v", lambda: gallery, liveness=liveness)
     events: list[DueEvent] = []
     sampled = end_ms = 0
     for picture, at_s in recorded(opened, sample_fps, lambda: pipeline.is_idle):
@@ -140,6 +169,7 @@ def _longer(known: Appearance | None, event: DueEvent) -> Appearance:
         ),
         frames=max(event.frames, known.frames if known else 0),
         track_id=event.track_id,
+        liveness=event.liveness or (known.liveness if known else None),
     )
 
 
@@ -165,28 +195,40 @@ def _joined(appearances: Sequence[Appearance]) -> list[Appearance]:
             last_s=max(other.last_s, each.last_s),
             sim_score=max(other.sim_score or -1.0, each.sim_score or -1.0),
             frames=other.frames + each.frames,
+            liveness=doubtful_first(other.liveness, each.liveness),
         )
     return joined
 
 
-def _show_json(appearances: Sequence[Appearance], summary: Summary) -> None:
+def _show_json(appearances: Sequence[Appearance], summary: Summary, *, has_liveness: bool) -> None:
     for each in appearances:
         score = None if each.sim_score is None else round(each.sim_score, 3)
-        print(json.dumps(asdict(replace(each, sim_score=score)), ensure_ascii=False))
+        line = asdict(replace(each, sim_score=score))
+        if not has_liveness:
+            del line["liveness"]
+        elif each.liveness:
+            line["liveness"]["score"] = round(each.liveness.score, 3)
+        print(json.dumps(line, ensure_ascii=False))
     print(json.dumps(asdict(summary)), flush=True)
 
 
-def _show_table(appearances: Sequence[Appearance], summary: Summary) -> None:
+def _show_table(appearances: Sequence[Appearance], summary: Summary, *, has_liveness: bool) -> None:
     width = max([len(each.employee_id or "unknown") for each in appearances] + [len("Person")])
-    print(f"{'Person':{width}}  {'from s':>8}  {'to s':>8}  {'similarity':>10}  {'looks':>5}")
+    last = "  liveness" if has_liveness else ""
+    print(f"{'Person':{width}}  {'from s':>8}  {'to s':>8}  {'similarity':>10}  {'looks':>5}{last}")
     for each in appearances:
         score = "" if each.sim_score is None else f"{each.sim_score:.2f}"
         name = each.employee_id or "unknown"
-        print(f"{name:{width}}  {each.first_s:8.2f}  {each.last_s:8.2f}  {score:>10}  {each.frames:5}")
+        last = f"  {_liveness_words(each.liveness)}" if has_liveness else ""
+        print(f"{name:{width}}  {each.first_s:8.2f}  {each.last_s:8.2f}  {score:>10}  {each.frames:5}{last}")
     print(
         f"{summary.video_s:.1f} s of video, {summary.sampled} pictures looked at, "
         f"{summary.cpu_s:.1f} s of processor time, {summary.wall_s:.1f} s in all."
     )
+
+
+def _liveness_words(liveness: Liveness | None) -> str:
+    return f"{liveness.score:.2f} {liveness.word} ({liveness.looks})" if liveness else "not judged"
 
 
 if __name__ == "__main__":

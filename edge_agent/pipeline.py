@@ -13,23 +13,27 @@ from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
     NOT_YET,
     Probe,
+    Standing,
     Verdict,
     beaten,
     break_at,
     doubts,
     pace_s,
+    searched,
     settled,
     weigh,
     with_probe,
 )
 from edge_agent.core.gallery import Gallery
-from edge_agent.core.geometry import Detection
+from edge_agent.core.geometry import Box, Detection, is_inside
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.core.liveness import LiveLook, is_due, parted, summed_up, with_look
 from edge_agent.core.quality import Assessment, QualityPolicy, assess
 from edge_agent.core.resighting import Announced, DueEvent, due_kind
 from edge_agent.core.tracking import Track, TrackPolicy, advance
 from edge_agent.faces import embed_faces, evidence_crop, grey_crop
 from edge_agent.frame import Frame
+from edge_agent.liveness import LivenessWatch
 from edge_agent.ports import FaceAnalyser
 from edge_agent.searching import Search, Tally
 
@@ -54,6 +58,7 @@ class _File:
     is_withheld: bool = False  # another face in view is more like the person
     crop: np.ndarray | None = None
     quality: float = 0.0  # of the crop
+    live_looks: tuple[LiveLook, ...] = ()
     sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
 
 
@@ -79,16 +84,18 @@ class CameraPipeline:
         *,
         still_every_s: float = 30.0,
         attention: AttentionPolicy = ATTENTION,
+        liveness: LivenessWatch | None = None,
     ) -> None:
         self._camera_id = CameraId(camera.camera_id)
         self._analyser, self._policy, self._gallery = analyser, policy, gallery
-        self._boot_id, self._still_every_s = boot_id, still_every_s
+        self._boot_id, self._still_every_s, self._liveness = boot_id, still_every_s, liveness
         self._quality = QualityPolicy(min_side_px=camera.min_face_px)
         self._tracking = TrackPolicy()
         self._files: dict[int, _File] = {}
         self._next_number = 1
         self.tally = Tally()
         self._search = Search(analyser, self.tally, attention, camera.watch, camera.search_px)
+        self._zones = camera.zones
         self._searched: Gallery | None = None
 
     @property
@@ -99,16 +106,18 @@ class CameraPipeline:
     def process(self, frame: Frame) -> list[Sighted]:
         """Return what is due after frame, which is later than any before."""
         grey = frame.picture.grey(GREY)
-        scene = self._search.scene(grey)
+        scene = self._search.scene(frame, grey)
         ended = self._ended_by(scene)
         expected = [file.track.predicted(frame.mono, self._tracking) for file in self._files.values()]
         detections = self._search.faces(frame, grey, expected, is_cut=scene is motion.Scene.CUT)
         seen = self._follow(detections, frame, ended)
         looks = self._worth_embedding(seen, frame)
-        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
-        self.tally.embedded += len(looks)
-        for look, embedding in zip(looks, embeddings, strict=True):
-            self._learn(look, embedding, frame, ended)
+        if self._liveness is not None:
+            self._observe(looks, frame, self._liveness)
+        gallery = self._gallery()
+        probes = searched(self._embedded(looks, frame), gallery)  # one product for all of them
+        for look, probe in zip(looks, probes, strict=True):
+            self._learn(look, probe, gallery, frame, ended)
         self._search_again()
         self._withhold(seen, frame, ended)
         return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
@@ -163,13 +172,28 @@ class CameraPipeline:
                     self.tally.flaws[assessment.flaw.value] += 1
         return looks
 
-    def _learn(self, look: _Look, embedding: np.ndarray, frame: Frame, ended: list[_File]) -> None:
-        """Add one embedding to its track; a track that turns out to show two people ends and begins anew."""
-        file, assessment, gallery = look.file, look.assessment, self._gallery()
-        before_ms = file.probes[-1].at_ms if file.probes else file.track.first_ms
-        if file.track.is_ambiguous:  # then that is when they would have changed places
-            before_ms = max(before_ms, file.sure_ms)
-        probe = Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms)
+    def _observe(self, looks: Sequence[_Look], frame: Frame, liveness: LivenessWatch) -> None:
+        """Note how alive the faces look, of tracks of which that or the identity is not clear yet."""
+        due = [each for each in looks if is_due(each.file.live_looks, is_clear=_is_clear(each.file))]
+        scores = liveness.scores(frame.picture, [each.detection for each in due])
+        for each, score in zip(due, scores, strict=True):
+            each.file.live_looks = with_look(each.file.live_looks, frame.mono, score)
+
+    def _embedded(self, looks: Sequence[_Look], frame: Frame) -> list[Probe]:
+        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
+        self.tally.embedded += len(looks)
+        probes = []
+        for look, embedding in zip(looks, embeddings, strict=True):
+            file, assessment = look.file, look.assessment
+            before_ms = file.probes[-1].at_ms if file.probes else file.track.first_ms
+            if file.track.is_ambiguous:  # then that is when they would have changed places
+                before_ms = max(before_ms, file.sure_ms)
+            probes.append(Probe(frame.mono, embedding, assessment.quality, assessment.is_good, before_ms))
+        return probes
+
+    def _learn(self, look: _Look, probe: Probe, gallery: Gallery, frame: Frame, ended: list[_File]) -> None:
+        """Add one look to its track; a track that turns out to show two people ends and begins anew."""
+        file, assessment = look.file, look.assessment
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
             file.crop, file.quality = evidence_crop(frame.picture, look.detection.box), assessment.quality
@@ -184,6 +208,7 @@ class CameraPipeline:
         """Cut file at a probe: it goes on as a new track; return the old track, which ended before that."""
         before, after = file.probes[:at], file.probes[at:]
         old = replace(file, track=replace(file.track, last_ms=after[0].before_ms), probes=before)
+        old.live_looks, file.live_looks = parted(file.live_looks, after[0].at_ms)
         file.probes, file.verdict, file.doubts = after, NOT_YET, 0
         file.crop, file.quality = crop, after[-1].quality
         return self._renumbered(file, old, after[0].at_ms)
@@ -202,6 +227,7 @@ class CameraPipeline:
         gallery = self._gallery()
         if self._searched is not None and self._searched is not gallery:
             for file in self._files.values():
+                file.probes = searched(file.probes, gallery)
                 file.verdict = weigh(file.probes, gallery, self._policy)
                 file.doubts = 0
         self._searched = gallery
@@ -247,6 +273,11 @@ class CameraPipeline:
                 due.append(Sighted(self._event(EventKind.LEFT, file, told, ts, mono), None))
         return due
 
+    def _zone_of(self, box: Box) -> str | None:
+        """Return the name of the first zone that the middle of box lies in."""
+        place = box.middle_within(self._search.size)
+        return next((each.name for each in self._zones if is_inside(place, each.polygon)), None)
+
     def _event(self, kind: EventKind, file: _File, verdict: Verdict, ts: int, mono: int) -> DueEvent:
         utc = ts - mono
         return DueEvent(
@@ -263,9 +294,16 @@ class CameraPipeline:
             margin=verdict.margin,
             frames=verdict.frames,
             quality=file.quality,
+            liveness=summed_up(file.live_looks),
+            zone=self._zone_of(file.track.box),
         )
+
+
+def _is_clear(file: _File) -> bool:
+    return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:
     """Return the newest verdict about whom the events of this track were about."""
-    return newest if newest.employee_id == told.employee_id and newest.frames else told
+    is_same = (newest.standing, newest.employee_id) == (told.standing, told.employee_id)
+    return newest if is_same else told

@@ -42,13 +42,15 @@ class Search:
         self._watch, self._search_px = watch, search_px
         self._searched: Searched | None = None
         self._thumbnail: np.ndarray | None = None
+        self.size = (0, 0)  # of the newest picture, in pixels
         self._is_unsure = False  # a face went on beyond the part that was searched
         self.is_idle = False
 
-    def scene(self, grey: np.ndarray) -> motion.Scene:
-        """Return what happened to the picture since the sample before."""
+    def scene(self, frame: Frame, grey: np.ndarray) -> motion.Scene:
+        """Return what happened to the picture since the sample before. Another size is another picture."""
         before, self._thumbnail = self._thumbnail, motion.thumbnail(grey)
-        return motion.scene(before, self._thumbnail)
+        was, self.size = self.size, (frame.picture.width, frame.picture.height)
+        return motion.Scene.CUT if was not in ((0, 0), self.size) else motion.scene(before, self._thumbnail)
 
     def forget(self) -> None:
         """The video ended, or was interrupted: the next picture is a first one."""
@@ -98,6 +100,5 @@ class Search:
         return self._search_px / max(frame.picture.width, frame.picture.height)
 
     def _is_watched(self, face: Detection, size: tuple[int, int]) -> bool:
-        x, y = face.box.centre
-        place = (x / size[0], y / size[1])
+        place = face.box.middle_within(size)
         return not self._watch or any(is_inside(place, each) for each in self._watch)

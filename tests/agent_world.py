@@ -93,7 +93,7 @@ class EdgeBox:
 
     def __post_init__(self) -> None:
         self.api = CentralAPI(self.identity.server_url, self.identity.token)
-        self.file = GalleryFile(self.home / "gallery.json")
+        self.file = GalleryFile(self.home / "gallery.db")
         self.keeper = self.restarted_keeper()
         self.outbox = Outbox(self.home / "spool.db", self.identity.agent_id)
         self.evidence = Evidence(self.home / "crops")

@@ -103,9 +103,13 @@ class ScriptedAnalyser:
         self.picture = StagePicture(image)
         return self.picture
 
+    def _cut(self, image: np.ndarray) -> Cut:
+        """Return which part of the stage image is; any other picture is a whole one of its own."""
+        last = self.picture.last
+        return last if image is last.image else Cut(image, 0, 0, 1.0)
+
     def detect(self, image: np.ndarray) -> list[Detection]:
-        cut = self.picture.last
-        assert image is cut.image
+        cut = self._cut(image)
         high, wide = image.shape[:2]
         is_whole = (wide, high) == (self.picture.width, self.picture.height)
         self.whole, self.parts = self.whole + is_whole, self.parts + (not is_whole)
@@ -118,8 +122,7 @@ class ScriptedAnalyser:
         return found
 
     def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
-        cut = self.picture.last
-        assert image is cut.image
+        cut = self._cut(image)
         box = detection.box.moved(cut.left, cut.top)
         return np.array([max(range(len(self.faces)), key=lambda index: iou(self.faces[index].box, box))])
 

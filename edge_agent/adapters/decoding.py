@@ -15,15 +15,18 @@ import numpy as np
 from av.codec.hwaccel import HWAccel
 
 from common.events import CameraReason
+from edge_agent.adapters.ffmpeg_child import ChildContext, ChildError
 from edge_agent.core.packets import REST, RestPolicy, Usual, is_unreferenced
-from edge_agent.picture import PlanarPicture
+from edge_agent.picture import DecodedPicture
 
 log = logging.getLogger(__name__)
 av.logging.set_level(av.logging.PANIC)
 
 MOST_PENDING = 400  # packets kept while resting
 MOST_BAD = 50  # packets in a row that cannot be decoded
-ALIKE = ("yuv420p", "yuvj420p", "nv12")  # what is taken as it is; anything else is converted
+MOST_SILENT = 300  # packets in a row that give no picture
+# Formats whose first plane is the brightness, a byte a pixel; anything else is converted.
+WITH_LUMA = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray")
 
 
 class SourceError(Exception):
@@ -41,29 +44,32 @@ class Opening:
     url: str
     open_s: float = 4.0
     read_s: float = 3.0
-    decode: str = "software"  # or a device of FFmpeg's: cuda, qsv, drm, vaapi, or v4l2
+    decode: str = "software"  # one of config.DECODERS
     is_live: bool = True
+    strict: bool = False  # no falling back on the processor where the hardware does not know the video
 
 
 class Video:
     """An opened video. `packets` raises SourceError when it breaks off."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, *, file: Any = None) -> None:
+        """Open what opening says, or an open file instead of its address. Raises SourceError."""
         self._opening = opening
         options = {"rtsp_transport": "tcp", "fflags": "+discardcorrupt+nobuffer"} if opening.is_live else {}
         try:
             self._container = av.open(
-                opening.url,
+                file or opening.url,
                 options=options,
                 timeout=(opening.open_s, opening.read_s) if opening.is_live else None,
-                hwaccel=_hwaccel(opening.decode),
+                hwaccel=_hwaccel(opening),
                 metadata_errors="replace",
             )
             self.stream = self._container.streams.video[0]
-        except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+            self.context = _context(self.stream, opening.decode)
+        except (av.FFmpegError, OSError, IndexError, ValueError, RuntimeError, ChildError) as error:
+            log.debug("the video cannot be opened (%s)", type(error).__name__)
             raise SourceError(CameraReason.DECODE) from error
         self.codec = self.stream.codec_context.name
-        self.context = _context(self.stream, opening.decode)
         self.time_base = float(self.stream.time_base or 0) or 1 / 90_000
         self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
@@ -98,19 +104,29 @@ class Video:
         """Return a time stamp of the stream as seconds from its start."""
         return None if stamp is None else (stamp - (self.stream.start_time or 0)) * self.time_base
 
+    def drained(self) -> list[av.VideoFrame]:
+        """Return the pictures that the decoder still holds, at the end."""
+        if isinstance(self.context, ChildContext):
+            self.context.close()
+        return self.context.decode(None)
+
     def close(self) -> None:
+        if isinstance(self.context, ChildContext):
+            self.context.close()
         self._container.close()
 
 
-def _hwaccel(device: str) -> HWAccel | None:
-    if device in ("software", "v4l2"):
+def _hwaccel(opening: Opening) -> HWAccel | None:
+    if opening.decode not in ("cuda", "qsv", "drm"):
         return None
-    return HWAccel(device_type=device, allow_software_fallback=True)
+    return HWAccel(device_type=opening.decode, allow_software_fallback=not opening.strict)
 
 
 def _context(stream: Any, device: str) -> Any:
     """Return the decoder: one thread, since cameras are what runs in parallel."""
     context = stream.codec_context
+    if device in ("vaapi", "ffmpeg"):
+        return ChildContext(stream, "vaapi" if device == "vaapi" else None)
     if device == "v4l2":  # a decoder of its own name: the Raspberry Pi's
         own = av.CodecContext.create(f"{context.name}_v4l2m2m", "r")
         own.extradata = context.extradata
@@ -129,24 +145,13 @@ def _length_bytes(extradata: bytes | None) -> int:
     return (extradata[at] & 3) + 1
 
 
-def picture_of(frame: av.VideoFrame) -> PlanarPicture:
-    """Return a decoded frame as a picture that shares its memory."""
-    if frame.format.name not in ALIKE:
+def picture_of(frame: av.VideoFrame) -> DecodedPicture:
+    """Return a decoded frame as a picture that shares its memory until its colours are asked for."""
+    if frame.format.name not in WITH_LUMA:
         frame = frame.reformat(format="yuv420p")
-    is_full = frame.format.name == "yuvj420p" or frame.color_range == 2  # AVCOL_RANGE_JPEG
-    height, width = frame.height, frame.width
-    y = _plane(frame.planes[0], height, width)
-    half = ((height + 1) // 2, (width + 1) // 2)
-    if frame.format.name == "nv12":
-        both = _plane(frame.planes[1], half[0], 2 * half[1])
-        u, v = np.ascontiguousarray(both[:, 0::2]), np.ascontiguousarray(both[:, 1::2])
-    else:
-        u, v = (_plane(frame.planes[index], *half) for index in (1, 2))
-    return PlanarPicture(y, u, v, is_full_range=is_full)
-
-
-def _plane(plane: Any, height: int, width: int) -> np.ndarray:
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    return DecodedPicture(luma, lambda: frame.reformat(format="bgr24").to_ndarray())
 
 
 class Decoder:
@@ -160,7 +165,7 @@ class Decoder:
         self._usual = Usual()
         self._last_key_s: float | None = None
         self._is_resting = False
-        self._bad = 0
+        self._bad = self._silent = 0
         self.decoded = self.skipped = 0
 
     @property
@@ -226,14 +231,15 @@ class Decoder:
     def _decoded(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         try:
             frames = self._video.context.decode(packet)
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, OSError, ValueError) as error:
             self._bad += 1
             if self._bad > MOST_BAD:
                 raise SourceError(CameraReason.DECODE) from error
             return []
         self.decoded += packet is not None
+        self._silent = 0 if frames else self._silent + 1
         whole = [each for each in frames if not each.is_corrupt]
         self._bad = 0 if whole or not frames else self._bad + 1
-        if self._bad > MOST_BAD:
+        if self._bad > MOST_BAD or self._silent > MOST_SILENT:
             raise SourceError(CameraReason.DECODE)
         return whole

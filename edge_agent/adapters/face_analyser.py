@@ -31,6 +31,7 @@ FIELD_POLICY = MatchPolicy(
     against=0.15,
     same_face=0.35,
     same_look=0.97,
+    lead=0.30,
 )
 
 
@@ -38,7 +39,7 @@ class ModelPackError(Exception):
     """A model pack cannot be used; the message says which file and why."""
 
 
-class WrongAnswersError(Exception):
+class WrongAnswersError(ModelPackError):
     """The processor itself computes a known model wrongly: nobody may be named by it."""
 
 

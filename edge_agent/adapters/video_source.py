@@ -41,6 +41,7 @@ class SourceHealth:
     fps: float  # samples a second, over the last ten; one at which the camera was at rest counts
     last_frame_age_ms: int | None
     dropped: int  # frames that nobody took in time
+    sampled: int = 0  # samples so far, dropped or not
 
 
 class VideoSource:
@@ -54,7 +55,7 @@ class VideoSource:
         self._thread = threading.Thread(target=self._run, name=f"video-{camera.camera_id}", daemon=True)
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
-        self._dropped = self._index = 0
+        self._dropped = self._index = self._sampled = 0
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
@@ -87,6 +88,7 @@ class VideoSource:
                 fps=len(recent) / span if span > 0.5 else 0.0,
                 last_frame_age_ms=round((now - self._offered[-1]) * 1000) if self._offered else None,
                 dropped=self._dropped,
+                sampled=self._sampled,
             )
 
     def _run(self) -> None:
@@ -131,6 +133,7 @@ class VideoSource:
         with self._ready:
             now = time.monotonic()
             self._offered.append(now)
+            self._sampled += 1
             if (picture := sample.picture) is not None:
                 if self._camera.mask:
                     picture = picture.without(self._camera.mask)

@@ -1,23 +1,31 @@
-"""What the looks at one track add up to: a person, nobody enrolled, not yet clear, or two people.
+"""What the looks at one track add up to: a person, nobody enrolled, one to ignore, not yet clear, or two.
 
 One frame is weak evidence, and frames a moment apart repeat one another. So the similarity asked falls with
 the number of *separate* looks that agree; and a stranger is called unknown only after good looks.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from common.ids import EmployeeId
 from edge_agent.core.gallery import Gallery
-from edge_agent.core.identification import Match, MatchPolicy, identify, nearest
+from edge_agent.core.identification import Match, MatchPolicy, clear
 
 KEPT = 8  # probes of a track: the newest ones
 PATIENCE = 6  # good probes after which a face just below the threshold is unknown all the same
 MOST_DOUBTS = 3  # good looks in a row that do not show who was recognised, until they count as another
 UNKNOWN_AFTER_S = 2.0  # between the first and the last good probe of an unknown still in view
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What one gallery said to a probe; it holds no template of that gallery."""
+
+    stamp: object  # the gallery's
+    match: Match | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,19 +37,21 @@ class Probe:
     quality: float  # 0..1
     is_good: bool  # frontal and sharp enough for its lack of a match to mean something
     before_ms: int  # the last frame before it that surely shows the face of the probe before it
+    found: Found | None = None  # None: never searched
 
 
 class Standing(StrEnum):
     TENTATIVE = "tentative"
     CONFIRMED = "confirmed"
     UNKNOWN = "unknown"
+    IGNORED = "ignored"  # an anchor: a poster, or somebody of whom nothing is to be told
     CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     standing: Standing
-    employee_id: EmployeeId | None = None
+    employee_id: EmployeeId | None = None  # only of the confirmed
     similarity: float | None = None  # mean of the probes that agree; of an unknown, the highest
     threshold: float | None = None  # what was asked
     margin: float | None = None
@@ -49,6 +59,7 @@ class Verdict:
 
 
 NOT_YET = Verdict(standing=Standing.TENTATIVE)
+SETTLED = (Standing.CONFIRMED, Standing.IGNORED)  # one face, known: what speaks against it is another face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,17 +67,34 @@ class _Look:
     """A probe and what the gallery says to it."""
 
     probe: Probe
-    similarities: Mapping[EmployeeId, float]
     nearest: Match | None
-    named: Match | None  # the nearest, if similar and clear enough for one look among several
+    shows: Match | None  # the nearest, if similar and clear enough for one look among several
+
+
+def searched(probes: Sequence[Probe], gallery: Gallery) -> tuple[Probe, ...]:
+    """Return the probes with what gallery says to each. Those that it was asked about before cost nothing."""
+    new = [
+        place for place, each in enumerate(probes) if not each.found or each.found.stamp is not gallery.stamp
+    ]
+    if not new:
+        return tuple(probes)
+    matches = gallery.search(_embeddings([probes[place] for place in new]))
+    answers = {place: Found(gallery.stamp, match) for place, match in zip(new, matches, strict=True)}
+    return tuple(
+        replace(each, found=answers[place]) if place in answers else each for place, each in enumerate(probes)
+    )
 
 
 def _looks(probes: Sequence[Probe], gallery: Gallery, policy: MatchPolicy) -> list[_Look]:
-    found = [gallery.similarities(each.embedding) for each in probes]
+    nearest = [each.found.match if each.found else None for each in searched(probes, gallery)]
     return [
-        _Look(probe, each, nearest(each), identify(each, policy, policy.threshold))
-        for probe, each in zip(probes, found, strict=True)
+        _Look(probe, match, clear(match, policy, policy.threshold))
+        for probe, match in zip(probes, nearest, strict=True)
     ]
+
+
+def _embeddings(probes: Sequence[Probe]) -> np.ndarray:
+    return np.array([each.embedding for each in probes], np.float32)
 
 
 def with_probe(probes: Sequence[Probe], probe: Probe) -> tuple[Probe, ...]:
@@ -79,41 +107,49 @@ def weigh(
 ) -> Verdict:
     """Return what the probes of one track, oldest first, say together; is_over: there will be no more."""
     looks = _looks(probes, gallery, policy)
-    people = dict.fromkeys(each.named.employee_id for each in looks if each.named)
-    claims = [claim for person in people if (claim := _claim(person, looks, policy))]
+    shown = dict.fromkeys(each.shows.employee_id for each in looks if each.shows)
+    claims = [claim for who in shown if (claim := _claim(who, looks, policy, is_alone=len(shown) == 1))]
     if len(claims) > 1:
         return Verdict(standing=Standing.CONFLICT)
-    if claims and not _is_outweighed(claims[0], looks, policy):
+    if claims and not _is_outweighed(claims[0], looks, gallery, policy):
         return claims[0]
-    return NOT_YET if people else _nobody(looks, policy, is_over)
+    return NOT_YET if shown else _nobody(looks, policy, is_over)
 
 
-def _claim(person: EmployeeId, looks: Sequence[_Look], policy: MatchPolicy) -> Verdict | None:
-    """Return the verdict for person if the looks that name them suffice."""
-    agreeing = [each for each in looks if each.named and each.named.employee_id == person]
-    similarity = sum(each.similarities[person] for each in agreeing) / len(agreeing)
-    bar = policy.bar(separate([each.probe for each in agreeing], policy))
+def _claim(
+    who: EmployeeId | None, looks: Sequence[_Look], policy: MatchPolicy, *, is_alone: bool
+) -> Verdict | None:
+    """Return the verdict for who (None: an anchor) if the looks that show them suffice.
+
+    A poster is one look however often it is seen, and to ignore a face nobody else is shown by names nobody:
+    then the threshold alone is asked. Against a person an anchor needs as much as a person.
+    """
+    agreeing = [(each.probe, each.shows) for each in looks if each.shows and each.shows.employee_id == who]
+    similarity = sum(match.similarity for _, match in agreeing) / len(agreeing)
+    margin = sum(match.margin for _, match in agreeing) / len(agreeing)
+    bar = policy.bar(separate([probe for probe, _ in agreeing], policy), margin)
+    if who is None and is_alone:
+        bar = policy.threshold
     if similarity < bar:
         return None
     return Verdict(
-        standing=Standing.CONFIRMED,
-        employee_id=person,
+        standing=Standing.IGNORED if who is None else Standing.CONFIRMED,
+        employee_id=who,
         similarity=similarity,
         threshold=bar,
-        margin=sum(each.named.margin for each in agreeing if each.named) / len(agreeing),
+        margin=margin,
         frames=len(agreeing),
     )
 
 
-def _is_outweighed(claim: Verdict, looks: Sequence[_Look], policy: MatchPolicy) -> bool:
+def _is_outweighed(claim: Verdict, looks: Sequence[_Look], gallery: Gallery, policy: MatchPolicy) -> bool:
     """Tell whether as many good looks are far from the person as looks name them.
 
     A stranger looked at often enough passes a threshold by chance; then most good looks stay far below it.
     """
-    assert claim.employee_id is not None
-    far = policy.threshold - policy.against
-    against = sum(each.probe.is_good and each.similarities[claim.employee_id] < far for each in looks)
-    return against >= claim.frames
+    good = _embeddings([each.probe for each in looks if each.probe.is_good])
+    against = gallery.similarities_to(claim.employee_id, good) < policy.threshold - policy.against
+    return int(against.sum()) >= claim.frames
 
 
 def _nobody(looks: Sequence[_Look], policy: MatchPolicy, is_over: bool) -> Verdict:
@@ -156,21 +192,17 @@ def settled(before: Verdict, now: Verdict) -> Verdict:
 
     A person who turns away yields looks that name nobody, and those are no evidence of absence.
     """
-    was_named = before.standing is Standing.CONFIRMED
-    return before if was_named and now.standing is Standing.TENTATIVE else now
+    return before if before.standing in SETTLED and now.standing is Standing.TENTATIVE else now
 
 
 def doubts(probes: Sequence[Probe], verdict: Verdict, gallery: Gallery, policy: MatchPolicy) -> int:
     """Return how many of the newest good looks in a row do not show the person of the verdict."""
-    if verdict.employee_id is None:
+    if verdict.standing not in SETTLED:
         return 0
-    count = 0
-    for each in reversed([each for each in probes if each.is_good]):
-        similarity = gallery.similarities(each.embedding).get(verdict.employee_id, -1.0)
-        if similarity >= policy.threshold - policy.two_extra:
-            break
-        count += 1
-    return count
+    good = _embeddings([each for each in probes if each.is_good])
+    similarities = gallery.similarities_to(verdict.employee_id, good)
+    shows = np.flatnonzero(similarities >= policy.threshold - policy.two_extra)
+    return len(good) - (int(shows[-1]) + 1 if len(shows) else 0)
 
 
 def break_at(probes: Sequence[Probe], before: Verdict, gallery: Gallery, policy: MatchPolicy) -> int | None:
@@ -180,29 +212,30 @@ def break_at(probes: Sequence[Probe], before: Verdict, gallery: Gallery, policy:
     smear) unless it names somebody by itself; two in a row that are alike are, or three good ones that no
     longer show who was recognised.
     """
+    probes = searched(probes, gallery)
     last, now = len(probes) - 1, weigh(probes, gallery, policy)
     if last >= 1 and disagrees(probes[last], probes[:last], policy):
-        single = identify(gallery.similarities(probes[last].embedding), policy, policy.bar(1))
-        if single and single.employee_id != before.employee_id:
+        found = probes[last].found
+        single = clear(found.match if found else None, policy, policy.bar(1))
+        if single and not (before.standing in SETTLED and single.employee_id == before.employee_id):
             return last
     if last >= 2 and all(disagrees(each, probes[: last - 1], policy) for each in probes[last - 1 :]):
         pair = probes[last - 1 :]
         if all(each.is_good for each in pair) and not disagrees(pair[1], pair[:1], policy):
             return last - 1
-    was_named = before.standing is Standing.CONFIRMED
-    is_other = now.standing is Standing.CONFIRMED and now.employee_id != before.employee_id
+    is_other = now.standing in SETTLED and now.employee_id != before.employee_id
     is_gone = doubts(probes, before, gallery, policy) >= MOST_DOUBTS or now.standing is Standing.UNKNOWN
-    if now.standing is Standing.CONFLICT or (was_named and (is_other or is_gone)):
-        return _first_other(_looks(probes, gallery, policy), before.employee_id)
+    if now.standing is Standing.CONFLICT or (before.standing in SETTLED and (is_other or is_gone)):
+        return _first_other(_looks(probes, gallery, policy), before)
     return None
 
 
-def _first_other(looks: Sequence[_Look], person: EmployeeId | None) -> int:
-    """Return the index after the last look at person, or at whoever was named first when person is None."""
-    names = [each.named.employee_id if each.named else None for each in looks]
-    person = person or next((each for each in names if each), None)
-    own = [index for index, name in enumerate(names) if name == person]
-    others = [index for index, name in enumerate(names) if name not in (person, None)]
+def _first_other(looks: Sequence[_Look], before: Verdict) -> int:
+    """Return the index after the last look at whom before names, or else at whoever was shown first."""
+    shown = [(index, each.shows.employee_id) for index, each in enumerate(looks) if each.shows]
+    who = before.employee_id if before.standing in SETTLED or not shown else shown[0][1]
+    own = [index for index, name in shown if name == who]
+    others = [index for index, name in shown if name != who]
     return others[0] if others else (own[-1] + 1 if own else 0)
 
 
@@ -236,10 +269,14 @@ def pace_s(
 ) -> float:
     """Return how long after its newest probe a track is worth the next one.
 
-    At once when it may have become somebody else, soon until it is clear who it is, and then now and then.
+    At once when it may have become somebody else, soon until it is clear who it is, and then ever less often:
+    after as long again as the kept probes span.
     """
     if not probes or is_ambiguous or disagrees(probes[-1], probes[:-1], policy):
         return 0.0
-    is_clear = verdict.standing is Standing.CONFIRMED and verdict.frames >= policy.probes and not doubts
-    tried_enough = verdict.standing is not Standing.CONFIRMED and len(probes) == KEPT
-    return policy.reverify_s if is_clear or tried_enough else policy.spacing_s
+    is_clear = verdict.standing in SETTLED and verdict.frames >= policy.probes and not doubts
+    tried_enough = verdict.standing not in SETTLED and len(probes) == KEPT
+    if not is_clear and not tried_enough:
+        return policy.spacing_s
+    span_s = (probes[-1].at_ms - probes[0].at_ms) / 1000
+    return min(max(policy.reverify_s, span_s), max(policy.reverify_s, policy.seldom_s))

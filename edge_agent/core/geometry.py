@@ -41,6 +41,11 @@ class Box:
     def centre(self) -> tuple[float, float]:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def middle_within(self, size: tuple[int, int]) -> tuple[float, float]:
+        """Return the centre as shares of a picture's width and height."""
+        x, y = self.centre
+        return x / size[0], y / size[1]
+
     def moved(self, dx: float, dy: float) -> "Box":
         return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
 

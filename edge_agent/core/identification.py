@@ -1,9 +1,6 @@
 """Who is nearest, and whether that is clear enough to claim. Similarity is the cosine, -1..1."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from heapq import nlargest
-from operator import itemgetter
 
 from common.ids import EmployeeId
 
@@ -21,43 +18,56 @@ class MatchPolicy:
     same_look: float  # two crops more alike than this are one look: a still picture gives no new evidence
     probes: int = 3
     spacing_s: float = 0.35  # probes nearer in time than this are one look
-    reverify_s: float = 3.0  # a settled track is looked at again this often
+    reverify_s: float = 3.0  # a settled track is looked at again after this, and ever less often
+    seldom_s: float = 30.0  # but at least this often
+    lead: float | None = None  # margin from which fewer looks need no extra; None: they always do
 
     def __post_init__(self) -> None:
         if not -1 <= self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold} is not a cosine")
+        if self.lead is not None and self.lead <= self.margin:
+            raise ValueError(f"lead {self.lead} is not beyond the margin {self.margin}")
         if min(self.two_extra, self.single_extra, self.margin) < 0 or self.probes < 1:
             raise ValueError("extras and margin cannot be negative, and it takes at least one probe")
 
-    def bar(self, agreeing: int) -> float:
-        """Return the similarity asked of a person for whom so many spaced probes speak."""
+    def bar(self, agreeing: int, margin: float = 0.0) -> float:
+        """Return the similarity asked of a person for whom so many spaced probes speak, by that mean margin.
+
+        Strangers who come near somebody by chance come near several people: the more are enrolled, the nearer
+        lie the best and the second. So a wide margin is evidence too, and eases what fewer looks are asked.
+        """
         if agreeing >= self.probes:
             return self.threshold
-        return self.threshold + (self.two_extra if agreeing == 2 else self.single_extra)
+        extra = self.two_extra if agreeing == 2 else self.single_extra
+        return self.threshold + extra * (1 - self._ease(margin))
+
+    def _ease(self, margin: float) -> float:
+        if self.lead is None:
+            return 0.0
+        return min(1.0, max(0.0, (margin - self.margin) / (self.lead - self.margin)))
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The nearest person, claimed or not."""
+    """Who is nearest, claimed or not."""
 
-    employee_id: EmployeeId
+    employee_id: EmployeeId | None  # None: an anchor, a face to ignore
     similarity: float
-    margin: float  # over the second person; 1 when there is no second
+    margin: float  # over the second person, among whom all anchors count as one; 1 when there is no second
+
+    @property
+    def is_ignored(self) -> bool:
+        return self.employee_id is None
 
 
-def nearest(similarities: Mapping[EmployeeId, float]) -> Match | None:
-    """Return the most similar person; None when nobody is enrolled."""
-    match nlargest(2, similarities.items(), key=itemgetter(1)):
-        case [(person, best)]:
-            return Match(person, best, 1.0)
-        case [(person, best), (_, second)]:
-            return Match(person, best, min(1.0, best - second))
-    return None
-
-
-def identify(similarities: Mapping[EmployeeId, float], policy: MatchPolicy, bar: float) -> Match | None:
-    """Return the person who is similar enough (bar) and clearly ahead of everyone else; None otherwise."""
-    match = nearest(similarities)
+def clear(match: Match | None, policy: MatchPolicy, bar: float) -> Match | None:
+    """Return the match if it is similar enough (bar) and well ahead of everyone else; None otherwise."""
     if match is None or match.similarity < max(bar, policy.threshold) or match.margin < policy.margin:
         return None
     return match
+
+
+def identify(match: Match | None, policy: MatchPolicy, bar: float) -> Match | None:
+    """Return the match if it is clear and names a person; a face to ignore names nobody."""
+    found = clear(match, policy, bar)
+    return None if found is None or found.is_ignored else found

@@ -68,7 +68,7 @@ def test_crops_expire_without_a_server(world, box):
 def test_a_withdrawn_face_is_replaced_by_the_new_one(world, box):
     """Consent withdrawn and given again between two polls: the agent holds the new template, not the old."""
     box.enrol(world, "EMP001")
-    (before,) = box.keeper.current().matrix.copy()
+    (before,) = box.keeper.current().matrix
     hr = world.web.client("hr")
     assert post(hr, "/people/EMP001/withdraw").status_code == 302
     box.sees("EMP001")

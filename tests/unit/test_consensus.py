@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.ids import EmployeeId
 from edge_agent.core.consensus import (
     KEPT,
     NOT_YET,
@@ -11,14 +12,20 @@ from edge_agent.core.consensus import (
     break_at,
     doubts,
     pace_s,
+    searched,
     separate,
     settled,
     weigh,
     with_probe,
 )
-from tests.vision_world import POLICY, gallery_of, probe
+from edge_agent.core.gallery import Gallery, Template
+from tests.vision_world import POLICY, face_of, gallery_of, look_at, probe
 
 GALLERY = gallery_of("ani", "budi", "citra")
+WALL = GALLERY.with_anchors(
+    Template(-1 - n, EmployeeId(""), face, is_ignored=True)
+    for n, face in enumerate([face_of("poster"), look_at("poster", 0.95, 1)])  # two photos of one poster
+)
 
 
 def looks(name, *similarities, every_ms=400, first_ms=0, is_good=True):
@@ -162,3 +169,88 @@ def test_only_the_newest_looks_are_kept():
     for each in looks("ani", *[0.5] * 20):
         probes = with_probe(probes, each)
     assert len(probes) == KEPT and probes[-1].at_ms == 19 * 400
+
+
+@pytest.mark.parametrize(
+    ("similarities", "standing"),
+    [
+        ((0.38,), Standing.TENTATIVE),
+        ((0.45,), Standing.IGNORED),
+        ((0.6, 0.6, 0.6), Standing.IGNORED),
+        ((0.2, 0.2, 0.2, 0.2), Standing.UNKNOWN),
+    ],
+)
+def test_a_face_to_ignore_is_neither_named_nor_unknown(similarities, standing):
+    """Looks that reach the threshold for an anchor make a track ignored; far ones leave it a stranger's."""
+    verdict = weigh(looks("poster", *similarities, every_ms=1000), WALL, POLICY)
+    assert verdict.standing is standing and verdict.employee_id is None
+
+
+def test_a_poster_is_ignored_however_still_it_is():
+    """One picture all the time is one look, and one look is enough to ignore it."""
+    still = [probe("poster", 0.5, at, seed=1) for at in range(0, 4000, 500)]
+    verdict = weigh(still, WALL, POLICY)
+    assert (verdict.standing, verdict.frames) == (Standing.IGNORED, 8)
+
+
+def test_an_anchor_beside_a_person_blocks_the_name():
+    """A face about as near to an anchor as to a person is nobody's."""
+    clear = looks("ani", 0.6, 0.6, 0.6)
+    twin = Template(-1, EmployeeId(""), look_at("ani", 0.97, 1), is_ignored=True)
+    assert weigh(clear, GALLERY, POLICY).standing is Standing.CONFIRMED
+    assert weigh(clear, GALLERY.with_anchors([twin]), POLICY).standing is not Standing.CONFIRMED
+
+
+def test_one_look_at_a_poster_does_not_hide_a_person():
+    """Against a person an anchor needs as many looks as a person does."""
+    mixed = (probe("poster", 0.45, 0), *looks("ani", 0.6, 0.6, 0.6, first_ms=1000))
+    assert weigh(mixed, WALL, POLICY).employee_id == "ani"
+    both = (*looks("poster", 0.6, 0.6), *looks("ani", 0.6, 0.6, first_ms=1000))
+    assert weigh(both, WALL, POLICY).standing is Standing.CONFLICT
+
+
+def test_who_steps_before_a_poster_gets_a_track_of_their_own():
+    """The track of an ignored face ends where another face begins, known or not; and the other way round."""
+    poster = looks("poster", 0.7, 0.7, 0.7)
+    before = weigh(poster, WALL, POLICY)
+    assert break_at((*poster, probe("ani", 0.7, 5000)), before, WALL, POLICY) == 3
+    strangers = looks("stranger", 0.9, 0.9, first_ms=5000)
+    assert break_at((*poster, *strangers), before, WALL, POLICY) == 3
+    ani = looks("ani", 0.7, 0.7, 0.7)
+    assert break_at((*ani, probe("poster", 0.7, 5000)), weigh(ani, WALL, POLICY), WALL, POLICY) == 3
+
+
+def test_an_ignored_face_stays_ignored_and_is_seldom_looked_at():
+    """A poor look takes nothing back, good looks at nobody do in the end, and the pace is slow."""
+    poster = looks("poster", 0.7, 0.7, 0.7)
+    ignored = weigh(poster, WALL, POLICY)
+    assert settled(ignored, NOT_YET) is ignored
+    assert pace_s(poster, ignored, POLICY, is_ambiguous=False, doubts=0) == POLICY.reverify_s
+    gone = (*poster, *looks("poster", 0.3, 0.3, 0.3, first_ms=3000))
+    assert doubts(gone, ignored, WALL, POLICY) == 3 and break_at(gone, ignored, WALL, POLICY) == 3
+
+
+def test_a_probe_is_searched_once_in_each_gallery(monkeypatch):
+    """Judging a track again costs no search; another gallery costs one product for all its probes."""
+    counts = []
+    search = Gallery.search
+    monkeypatch.setattr(
+        Gallery, "search", lambda self, probes: (counts.append(len(probes)), search(self, probes))[1]
+    )
+    probes = ()
+    for each in looks("ani", 0.6, 0.6, 0.6):
+        probes = searched(with_probe(probes, each), GALLERY)
+        verdict = weigh(probes, GALLERY, POLICY)
+        break_at(probes, verdict, GALLERY, POLICY)
+        doubts(probes, verdict, GALLERY, POLICY)
+    assert counts == [1, 1, 1]
+    later = GALLERY.with_templates([Template(9, EmployeeId("dewi"), face_of("dewi"))], gen=2)
+    assert weigh(searched(probes, later), later, POLICY).employee_id == verdict.employee_id == "ani"
+    assert counts == [1, 1, 1, 3]
+
+
+def test_what_is_kept_of_a_search_keeps_no_template():
+    """A probe remembers the answer and the name of the gallery, never the gallery itself."""
+    (kept,) = searched(looks("ani", 0.6), GALLERY)
+    assert kept.found.stamp is GALLERY.stamp and kept.found.match.employee_id == "ani"
+    assert not isinstance(kept.found.stamp, Gallery)

@@ -11,6 +11,7 @@ from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
 from common.settings import Settings
 from edge_agent import cli as agent_cli
+from edge_agent.bench.__main__ import parser as bench_parser
 from edge_agent.config import read_edge_config
 from tests.test_architecture import ROOT, modules
 
@@ -40,7 +41,7 @@ def test_the_example_of_the_agents_settings_is_complete_and_right(tmp_path):
     path = tmp_path / "agent.yaml"
     path.write_text(example)
     source = (ROOT / "edge_agent" / "config.py").read_text()
-    reader = r"\.(?:text|path|section|sections|flag|number|maybe_number|whole|choice|choices)\(\s*\"(\w+)\""
+    reader = r"\.(?:text|texts|path|section|sections|flag|number|maybe_number|whole|choices?)\(\s*\"(\w+)\""
     keys = set(re.findall(reader, source))
 
     assert len(keys) > 20
@@ -73,9 +74,10 @@ def commands(parser: argparse.ArgumentParser) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_told_of_exists(page: Path):
-    """`hadir server x` and `hadir agent x` in a text are commands."""
-    told = re.findall(r"hadir (server|agent) ([a-z][a-z-]+)", page.read_text())
+    """`hadir server x`, `hadir agent x` and `hadir bench x` in a text are commands."""
+    told = re.findall(r"hadir (server|agent|bench) ([a-z][a-z-]+)", page.read_text())
     known = {"server": commands(server_cli.parser()), "agent": commands(agent_cli.parser())}
+    known["bench"] = commands(bench_parser())
 
     assert [(who, what) for who, what in told if what not in known[who]] == []
 

@@ -5,10 +5,12 @@ from itertools import cycle, islice
 import numpy as np
 
 from common.events import EventKind
+from common.ids import EmployeeId
+from edge_agent.core.gallery import Template
 from edge_agent.core.geometry import Box
 from edge_agent.frame import Frame
 from edge_agent.pipeline import CameraPipeline
-from tests.vision_world import CAMERA, POLICY, TEXTURE, Scripted, ScriptedAnalyser, gallery_of, play
+from tests.vision_world import CAMERA, POLICY, TEXTURE, Scripted, ScriptedAnalyser, face_of, gallery_of, play
 
 HERE, THERE = Box(100, 100, 190, 190), Box(400, 120, 490, 210)
 GALLERY = gallery_of("ani", "budi")
@@ -34,6 +36,17 @@ def test_a_stranger_is_told_once():
     """Somebody who is not enrolled gives one unknown and one left, without a name."""
     events, _ = play(staying("stranger", 30, similarity=0.9), GALLERY)
     assert told(events) == [("unknown", None), ("left", None)]
+
+
+def test_of_a_face_to_ignore_nothing_is_told():
+    """A poster that hangs there for a minute gives no event and costs few looks; who passes is told of."""
+    poster = Template(-1, EmployeeId(""), face_of("poster"), is_ignored=True)
+    wall = GALLERY.with_anchors([poster])
+    events, analyser = play(staying("poster", 60), wall)
+    assert events == [] and analyser.embedded <= 30
+    beside = [[Scripted("poster", HERE), Scripted("ani", THERE)]] * 40
+    assert told(play(beside, wall)[0]) == [("seen", "ani"), ("left", "ani")]
+    assert told(play(staying("poster", 60, similarity=0.9), GALLERY)[0])[0] == ("unknown", None)
 
 
 def test_embeddings_are_few():

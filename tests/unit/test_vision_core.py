@@ -1,5 +1,7 @@
 """The decisions of the vision core: geometry, quality, motion, gallery, identification, resighting."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,11 @@ from common.ids import EmployeeId
 from edge_agent.core.consensus import NOT_YET, Standing, Verdict
 from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.geometry import Box, arcface_transform, iou, similarity_transform, turn_of
-from edge_agent.core.identification import MatchPolicy, identify, nearest
+from edge_agent.core.identification import Match, MatchPolicy, identify
 from edge_agent.core.motion import Scene, scene
 from edge_agent.core.quality import CROP_PX, Flaw, QualityPolicy, assess, sharpness
 from edge_agent.core.resighting import Announced, due_kind
-from tests.vision_world import POLICY, TEXTURE, detection_at, face_of, gallery_of
+from tests.vision_world import POLICY, TEXTURE, detection_at, face_of, gallery_of, look_at
 
 SHARP = TEXTURE[:CROP_PX, :CROP_PX, 0]
 BOX = Box(100, 100, 180, 180)
@@ -93,14 +95,16 @@ def test_a_gallery_searches_the_nearest_template_of_each_person():
     gallery = Gallery.build(
         "m", 4, [Template(2, EmployeeId("ani"), near), Template(1, EmployeeId("ani"), far * 7)]
     )
-    assert gallery.similarities(near) == {"ani": pytest.approx(1.0, abs=1e-6)}
+    assert gallery.search(near[None]) == [Match(EmployeeId("ani"), pytest.approx(1.0, abs=1e-6), 1.0)]
     assert len(gallery) == 2 and gallery.gen == 4
 
 
 def test_an_empty_gallery_knows_nobody():
     """Without templates there is nobody to be similar to."""
-    assert Gallery.empty("m").similarities(face_of("ani")) == {}
-    assert nearest({}) is None
+    gallery, look = Gallery.empty("m"), face_of("ani")[None]
+    assert gallery.search(look) == [None] and gallery.people == () and len(gallery) == 0
+    assert gallery.similarities_to(EmployeeId("ani"), look).tolist() == [-1.0]
+    assert identify(None, POLICY, POLICY.threshold) is None
 
 
 def test_a_gallery_refuses_what_is_no_embedding():
@@ -111,21 +115,27 @@ def test_a_gallery_refuses_what_is_no_embedding():
 
 
 def test_a_gallery_never_changes():
-    """The matrix that threads share cannot be written."""
-    with pytest.raises(ValueError):
-        gallery_of("ani").matrix[0, 0] = 1.0
+    """Nobody gets hold of the rows that threads share: what is handed out is a copy."""
+    gallery = gallery_of("ani")
+    gallery.matrix[:] = 0.0
+    with pytest.raises(FrozenInstanceError):
+        gallery.gen = 2
+    assert gallery.search(face_of("ani")[None])[0].similarity == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_second_best_counts_as_a_person_not_as_a_template():
     """Two templates of one person do not take the margin away from that person."""
     gallery = Gallery.build("m", 1, [Template(n, EmployeeId("ani"), face_of("ani")) for n in range(2)])
-    match = identify(gallery.similarities(face_of("ani")), POLICY, POLICY.threshold)
+    match = identify(gallery.search(face_of("ani")[None])[0], POLICY, POLICY.threshold)
     assert match is not None and match.margin == 1.0
 
 
 def test_similar_twins_are_nobody():
     """A face equally near to two people is not claimed for either."""
-    assert identify({EmployeeId("a"): 0.70, EmployeeId("b"): 0.69}, POLICY, POLICY.threshold) is None
+    twins = [Template(n, EmployeeId(each), look_at("x", 0.99, n)) for n, each in enumerate("ab")]
+    (match,) = Gallery.build("m", 1, twins).search(face_of("x")[None])
+    assert match is not None and match.similarity > 0.9
+    assert identify(match, POLICY, POLICY.threshold) is None
 
 
 def test_the_bar_falls_with_the_looks_that_agree():
@@ -144,6 +154,7 @@ def test_a_policy_that_makes_no_sense_is_refused():
 
 ANI = Verdict(standing=Standing.CONFIRMED, employee_id=EmployeeId("ani"), similarity=0.6)
 NOBODY = Verdict(standing=Standing.UNKNOWN)
+POSTER = Verdict(standing=Standing.IGNORED)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +168,14 @@ NOBODY = Verdict(standing=Standing.UNKNOWN)
         (NOBODY, NOBODY, 90_000, None),
         (ANI, NOBODY, 500, EventKind.SEEN),
         (NOBODY, ANI, 90_000, None),
+        (POSTER, None, 0, None),
+        (POSTER, NOBODY, 90_000, None),
     ],
 )
 def test_what_is_due(verdict, told, at_ms, due):
-    """Seen once, still every so often, unknown once; an unknown who is recognised later is seen then."""
+    """Seen once, still every so often, unknown once; an unknown who is recognised later is seen then.
+
+    Of a face to ignore nothing is due.
+    """
     announced = Announced(verdict=told, at_ms=0)
     assert due_kind(verdict, announced, at_ms, 30.0) is due
