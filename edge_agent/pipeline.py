@@ -273,6 +273,11 @@ class CameraPipeline:
                 due.append(Sighted(self._event(EventKind.LEFT, file, told, ts, mono), None))
         return due
 
+    def _zone_of(self, box: Box) -> str | None:
+        """Return the name of the first zone that the middle of box lies in."""
+        place = box.middle_within(self._search.size)
+        return next((each.name for each in self._zones if is_inside(place, each.polygon)), None)
+
     def _event(self, kind: EventKind, file: _File, verdict: Verdict, ts: int, mono: int) -> DueEvent:
         utc = ts - mono
         return DueEvent(
@@ -296,11 +301,6 @@ class CameraPipeline:
 
 def _is_clear(file: _File) -> bool:
     return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
-
-    def _zone_of(self, box: Box) -> str | None:
-        """Return the name of the first zone that the middle of box lies in."""
-        place = box.middle_within(self._search.size)
-        return next((each.name for each in self._zones if is_inside(place, each.polygon)), None)
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:

@@ -118,11 +118,8 @@ class Section:
             except ValueError:
                 corners = ()
             if len(corners) < 3 or not all(0 <= value <= 1 for corner in corners for value in corner):
-                self.complain(
-                    name,
-                    f"{name} wants corners like 0,0 0.3,0 0.3,0.4 (at least three, 0 to 1 of width and height), "
-                    f"not {text!r}",
-                )
+                asked = "corners like 0,0 0.3,0 0.3,0.4 (three or more, 0 to 1 of width and height)"
+                self.complain(name, f"{name} wants {asked}, not {text!r}")
             found.append(corners)
         return tuple(found)
 
