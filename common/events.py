@@ -11,6 +11,9 @@ from typing import Any
 
 from common.ids import CameraId, EmployeeId
 
+# A liveness score (`extra["liveness"]` of an event) below this is shown as doubtful. That is all it does.
+DOUBTFUL_BELOW = 0.5
+
 
 class EventKind(StrEnum):
     SEEN = "seen"  # a track was given an identity

@@ -25,6 +25,7 @@ from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
+from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
@@ -61,13 +62,20 @@ class Paths:
 class Agent:
     """Everything wired together. `run` returns when it is told to stop, or when a part of it died."""
 
-    def __init__(self, config: EdgeConfig, identity: Identity, analyser: FaceAnalyser) -> None:
+    def __init__(
+        self,
+        config: EdgeConfig,
+        identity: Identity,
+        analyser: FaceAnalyser,
+        liveness: LivenessWatch | None = None,
+    ) -> None:
         paths = Paths(config.home)
         self._config, self._identity, self._analyser = (
             config,
             identity,
             shared(analyser, machine.processors()),
         )
+        self._liveness = liveness
         self._policy = policy_of(analyser.policy, config.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
@@ -99,6 +107,7 @@ class Agent:
                 secrets.token_hex(6),  # of each pipeline its own, so that track ids never repeat
                 self._keeper.current,
                 still_every_s=self._config.still_every_s,
+                liveness=self._liveness,
             )
 
         return CameraWorker(camera, pipeline, self._recorder.put)
@@ -193,12 +202,14 @@ class Agent:
         ]
 
 
-def run_agent(config: EdgeConfig, identity: Identity, analyser: FaceAnalyser) -> int:
+def run_agent(
+    config: EdgeConfig, identity: Identity, analyser: FaceAnalyser, liveness: LivenessWatch | None = None
+) -> int:
     """Run until SIGINT or SIGTERM; return the exit status."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    return Agent(config, identity, analyser).run(stop)
+    return Agent(config, identity, analyser, liveness).run(stop)
 
 
 def policy_of(default: MatchPolicy, overrides: MatchOverrides) -> MatchPolicy:

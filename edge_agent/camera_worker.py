@@ -88,6 +88,7 @@ class CameraWorker:
             self._busy = frame
             try:
                 self._put(pipeline.process(frame))
+                self._source.is_calm = pipeline.is_idle
                 last, last_at = frame, time.monotonic()
                 self._look(pipeline, frame)
             except Exception:

@@ -11,7 +11,7 @@ from edge_agent.adapters.mqtt_link import LinkError, reach
 from edge_agent.adapters.video_source import VideoSource
 from edge_agent.agent import Paths
 from edge_agent.config import CameraConfig, EdgeConfig
-from edge_agent.engines import NoEngineError, choose_engine
+from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 from edge_agent.faces import find_faces, search_scale
 from edge_agent.ports import FaceAnalyser
 
@@ -44,8 +44,18 @@ def findings(config: EdgeConfig, say: Callable[[str], None]) -> Iterator[Finding
         yield Finding("recogniser", False, str(error))
         return
     yield Finding("recogniser", True, f"{analyser.engine}, {analyser.model_id}")
+    if config.liveness:
+        yield _liveness(config, say)
     for camera in config.cameras:
         yield _camera(camera, analyser)
+
+
+def _liveness(config: EdgeConfig, say: Callable[[str], None]) -> Finding:
+    try:
+        choose_liveness(config.liveness, say=say)
+    except NoLivenessError as error:
+        return Finding("liveness", False, str(error))
+    return Finding("liveness", True, f"observed with {len(config.liveness)} models")
 
 
 def _server(identity: Identity) -> Finding:

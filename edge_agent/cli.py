@@ -28,9 +28,10 @@ def parser() -> argparse.ArgumentParser:
     join.add_argument("--name", default="", help="what this box is called (its host name)")
     check = _add(commands, "check", "tell whether everything works", _check)
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
-    from edge_agent.identify import add_parser
+    from edge_agent import calibrate, identify, models
 
-    add_parser(commands)
+    for each in (identify, calibrate, models):
+        each.add_parser(commands)
     return top
 
 
@@ -72,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.adapters.identity_file import IdentityError, load_identity
     from edge_agent.adapters.outbox import OutboxError
     from edge_agent.agent import Paths, run_agent
-    from edge_agent.engines import NoEngineError, choose_engine
+    from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 
     config = _config(args)
     try:
@@ -81,7 +82,10 @@ def _run(args: argparse.Namespace) -> int:
         analyser = choose_engine(
             config.models, allow_dlib=config.allow_dlib, allow_download=config.allow_download, say=_say
         )
-        return run_agent(config, identity, analyser)
+        liveness = choose_liveness(config.liveness, say=_say)
+        return run_agent(config, identity, analyser, liveness)
+    except NoLivenessError as error:
+        return _fail(str(error), EXIT_USAGE)
     except (IdentityError, NoEngineError, OutboxError) as error:
         return _fail(str(error))
 

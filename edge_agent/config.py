@@ -7,7 +7,10 @@ from pathlib import Path
 from common.ids import CameraId, is_slug
 from common.logs import redact
 from edge_agent.core.geometry import Polygon
+from edge_agent.core.packs import CATALOGUE
 from edge_agent.yaml_settings import Section, open_yaml
+
+INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class CameraConfig:
     min_face_px: int = 32
     open_timeout_s: float = 4.0
     read_timeout_s: float = 3.0
+    decode: str = "software"  # or hardware: cuda, qsv, drm, vaapi, v4l2
+    rests: bool = True  # key frames only, while nothing moves
     search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
     mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
     watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere
@@ -57,7 +62,7 @@ class SpoolConfig:
 class EdgeConfig:
     home: Path  # identity, spool, gallery and crops; only the agent's user may read it
     cameras: tuple[CameraConfig, ...]
-    models: Path | None = None  # an InsightFace pack; None: look for one
+    models: Path | None = None  # a pack's folder, or the bare name of a known pack; None: look for one
     allow_dlib: bool = True
     allow_download: bool = True
     still_every_s: float = 30.0
@@ -66,6 +71,7 @@ class EdgeConfig:
     snapshots: SnapshotConfig = SnapshotConfig()
     match: MatchOverrides = MatchOverrides()
     spool: SpoolConfig = SpoolConfig()
+    liveness: tuple[str, ...] = ()  # ONNX files, or INSIGHTFACE_ADDON; empty: off
 
 
 def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
@@ -75,7 +81,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     engine = top.section("engine")
     config = EdgeConfig(
         home=home or Path(),
-        models=top.path("models"),
+        models=_models(top),
         allow_dlib=engine.flag("allow_dlib", default=True),
         allow_download=engine.flag("allow_download", default=True),
         still_every_s=top.number("still_every_s", default=30, low=1, high=300),
@@ -84,6 +90,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
         snapshots=_snapshots(top.section("snapshots")),
         match=_match(top.section("match")),
         spool=_spool(top.section("spool")),
+        liveness=_liveness(top.section("liveness")),
         cameras=tuple(_camera(each) for each in top.sections("cameras", "a camera")),
     )
     engine.finish()
@@ -91,6 +98,14 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     _check_cameras(top, config.cameras)
     top.file.raise_problems()
     return config
+
+
+def _models(top: Section) -> Path | None:
+    """Return the pack's folder; the name of a known pack stays a name, unless a folder is called so here."""
+    path, here = top.path("models"), top.file.path.parent.resolve()
+    if path is not None and path.parent == here and path.name in CATALOGUE and not path.is_dir():
+        return Path(path.name)
+    return path
 
 
 def _snapshots(section: Section) -> SnapshotConfig:
@@ -117,6 +132,21 @@ def _spool(section: Section) -> SpoolConfig:
     )
     section.finish()
     return spool
+
+
+def _liveness(section: Section) -> tuple[str, ...]:
+    """Return what the looks are to be judged by; nothing when that is off."""
+    mode = section.choice("mode", default="off", among=("off", "observe"))
+    models = section.texts("models")
+    section.finish()
+    if mode == "observe" and not models:
+        section.complain("models", "liveness needs models, a list of ONNX files, or mode: off")
+    folder = section.file.path.parent
+    located = (
+        each if each == INSIGHTFACE_ADDON else str((folder / Path(each).expanduser()).resolve())
+        for each in models
+    )
+    return tuple(located) if mode == "observe" else ()
 
 
 def _camera(section: Section) -> CameraConfig:

@@ -6,22 +6,32 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 
 from edge_agent.adapters import model_packs
 from edge_agent.adapters.model_packs import PackError
+from edge_agent.adapters.pack_record import read_record
+from edge_agent.config import INSIGHTFACE_ADDON
+from edge_agent.core.packs import CATALOGUE, PRODUCTION, SMALL
+from edge_agent.liveness import LivenessWatch
 from edge_agent.ports import FaceAnalyser
+from edge_agent.progress import TenLines
 
 Say = Callable[[str], None]
 ROOT = Path(__file__).resolve().parents[1]
 NOT_FOR_BUSINESS = "its weights are for non-commercial research only"
+BETTER = f"For production, install {PRODUCTION}: hadir agent models install {PRODUCTION}"
 
 
 class NoEngineError(Exception):
     """No recogniser can be had; the message says what was tried and why it failed."""
+
+
+class NoLivenessError(Exception):
+    """A liveness model that was asked for cannot be used; the message says which and why."""
 
 
 class InstallError(Exception):
@@ -40,44 +50,90 @@ def choose_engine(
 ) -> FaceAnalyser:
     """Return the recogniser: the pack that was given, else one found, else one fetched, else dlib.
 
-    models falls back on HADIR_MODELS; folder is where packs are kept (~/.insightface/models); install
-    brings the dlib packages. A pack that was asked for is used or fails: nothing stands in for it.
-    Raises NoEngineError.
+    models is a folder or the name of a known pack, and falls back on HADIR_MODELS; folder is where packs are
+    kept (~/.insightface/models); install brings the dlib packages. A pack that was asked for is used or
+    fails: nothing stands in for it. Raises NoEngineError.
     """
     cv2.setNumThreads(1)  # cameras are what runs in parallel
     folder = folder or model_packs.packs_folder()
     given = models or (Path(os.environ["HADIR_MODELS"]) if os.environ.get("HADIR_MODELS") else None)
     if given is not None:
-        return _insightface(given, "it was given", say)
+        return _given(given, folder, say)
     tried: list[str] = []
     if found := _found(folder, tried, say):
         return found
-    if allow_download and model_packs.installed_pack(folder) is None:
+    say(f"{BETTER} (decide on its licence first: {NOT_FOR_BUSINESS}).")
+    if allow_download and model_packs.installed_pack(folder, SMALL) is None:
         try:
             return _insightface(_downloaded(folder, base_url, say), "just downloaded", say)
         except PackError as error:
-            tried.append(f"it cannot be downloaded: {error}")
+            tried.append(f"{SMALL} cannot be downloaded: {error}")
     if allow_dlib:
         try:
             return _dlib(say, "; ".join(tried), install or install_dlib)
         except InstallError as error:
             tried.append(f"dlib cannot be installed: {error}")
-    raise NoEngineError("There is no recogniser: " + "; ".join(tried) + ". Give a pack with --models.")
+    raise NoEngineError(
+        "There is no recogniser: " + "; ".join(tried) + f". {BETTER}. "
+        "Or name a pack of yours: `models:` in agent.yaml, --models elsewhere."
+    )
+
+
+def _given(given: Path, folder: Path, say: Say) -> FaceAnalyser:
+    """Return the engine of the pack that was asked for, by its folder or by its name."""
+    name = str(given)
+    if given.is_dir() or name not in CATALOGUE:
+        return _insightface(given, "it was given" + _doubt(given), say)
+    pack = model_packs.installed_pack(folder, name)
+    if pack is None:
+        raise NoEngineError(
+            f"The model pack {name} is not in {folder}. Install it: hadir agent models install {name}"
+        )
+    return _insightface(pack, "it was asked for" + _doubt(pack), say)
+
+
+def choose_liveness(models: Sequence[str], *, say: Say, folder: Path | None = None) -> LivenessWatch | None:
+    """Return what judges liveness by these ONNX files (or INSIGHTFACE_ADDON); None without any.
+
+    folder is where packs are kept; insightface keeps its addons beside it. Raises NoLivenessError.
+    """
+    if not models:
+        return None
+    from edge_agent.adapters.liveness import LivenessModelError, load_liveness
+
+    addon = (folder or model_packs.packs_folder()).parent / "addons" / "liveness.onnx"
+    try:
+        checker = load_liveness([addon if each == INSIGHTFACE_ADDON else Path(each) for each in models])
+    except LivenessModelError as error:
+        raise NoLivenessError(f"Liveness cannot be observed: {error}.") from error
+    say(f"Liveness is observed with {' and '.join(checker.names)}; it decides nothing.")
+    return LivenessWatch(checker)
 
 
 def _found(folder: Path, tried: list[str], say: Say) -> FaceAnalyser | None:
-    """Return the engine of the installed pack; note in tried why there is none."""
-    pack = model_packs.installed_pack(folder)
-    if pack is None:
-        tried.append(f"no {model_packs.PACK} in {folder}")
-        return None
-    known = "" if model_packs.is_known(pack) else ", though its files are not those that we know"
-    try:
-        return _insightface(pack, "it is installed" + known, say)
-    except NoEngineError as error:
-        say(str(error))
-        tried.append(f"the pack {pack} does not load")
-        return None
+    """Return the engine of the first pack installed that loads; note in tried why there is none."""
+    found = [pack for name in CATALOGUE if (pack := model_packs.installed_pack(folder, name))]
+    if not found:
+        tried.append(f"no {PRODUCTION}, {SMALL} or other known pack in {folder}")
+    for pack in found:
+        try:
+            engine = _insightface(pack, "it is installed" + _doubt(pack), say)
+        except NoEngineError as error:
+            say(str(error))
+            tried.append(f"the pack {pack} does not load")
+            continue
+        return engine
+    return None
+
+
+def _doubt(pack: Path) -> str:
+    """Return what to add to the reason when a pack's files are not those of its name, or have changed."""
+    if pack.name in CATALOGUE:
+        is_known = model_packs.is_known(pack, CATALOGUE[pack.name].files)
+        return "" if is_known else ", though its files are not those that we know"
+    record = read_record(pack)
+    is_same = record is None or model_packs.is_known(pack, model_packs.pins_of(record))
+    return "" if is_same else ", though its files have changed since it was installed"
 
 
 def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:
@@ -94,17 +150,9 @@ def _insightface(pack: Path, reason: str, say: Say) -> FaceAnalyser:
 
 
 def _downloaded(folder: Path, base_url: str, say: Say) -> Path:
-    say(f"Downloading InsightFace's {model_packs.PACK} (15 MB) …")
-    told = -1
-
-    def progress(done: int, total: int | None) -> None:
-        nonlocal told
-        tenth = 10 * done // total if total else -1
-        if tenth > told:
-            told = tenth
-            say(f"  [{'#' * tenth}{'.' * (10 - tenth)}] {done / 1e6:4.1f} of {(total or 0) / 1e6:.1f} MB")
-
-    return model_packs.download_pack(folder, progress, base_url=base_url)
+    pack = CATALOGUE[SMALL]
+    say(f"Downloading InsightFace's {SMALL} ({pack.zip_size / 1e6:.0f} MB; {NOT_FOR_BUSINESS}) …")
+    return model_packs.download_pack(folder, pack, TenLines(say), base_url=base_url)
 
 
 def _dlib(say: Say, reason: str, install: Callable[[Say], None]) -> FaceAnalyser:

@@ -5,31 +5,26 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from common.ids import CameraId, EmployeeId, is_employee_id
-from edge_agent.adapters.opencv import cv2
+from common.ids import CameraId, EmployeeId
+from edge_agent.adapters.camera_reader import recorded
+from edge_agent.adapters.decoding import Opening, SourceError, Video
 from edge_agent.config import CameraConfig
-from edge_agent.core.gallery import Gallery, Template
+from edge_agent.core.gallery import Gallery
+from edge_agent.core.liveness import Liveness, doubtful_first
 from edge_agent.core.resighting import DueEvent
-from edge_agent.engines import NoEngineError, choose_engine
-from edge_agent.enrolment import Refused, embed_portrait
+from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
 from edge_agent.frame import Frame
-from edge_agent.picture import ColourPicture
+from edge_agent.liveness import LivenessWatch
+from edge_agent.people_folder import InputError, complain, gallery_of
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MERGE_GAP_S = 2.0  # tracks of one person no further apart than this are one appearance
-
-
-class InputError(Exception):
-    """The video or the people folder cannot be used; the message is one sentence about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +37,7 @@ class Appearance:
     sim_score: float | None
     frames: int
     track_id: str
+    liveness: Liveness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +64,16 @@ def fill_parser(parser: argparse.ArgumentParser) -> None:
         "--people", type=Path, required=True, help="a folder with one folder of photos a person"
     )
     parser.add_argument(
-        "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack"
+        "--models", type=Path, default=Path(given) if given else None, help="an InsightFace pack, or its name"
     )
     parser.add_argument("--fps", type=float, default=5.0, help="pictures looked at a second (5)")
+    parser.add_argument(
+        "--liveness",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="show how alive each face looks, by these ONNX files, or by `insightface`'s own",
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON line an appearance, and a summary"
     )
@@ -83,65 +86,43 @@ def main(args: argparse.Namespace) -> int:
             raise InputError(f"There is no video file {args.video}.")
         if not args.fps > 0:
             raise InputError("--fps must be more than 0.")
-        analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=_complain)
+        analyser = choose_engine(args.models, allow_dlib=True, allow_download=True, say=complain)
         gallery = gallery_of(args.people, analyser)
-        appearances, summary = identify_video(args.video, analyser, gallery, sample_fps=args.fps)
-    except (InputError, NoEngineError) as error:
-        _complain(str(error))
+        liveness = choose_liveness(args.liveness, say=complain)
+        appearances, summary = identify_video(
+            args.video, analyser, gallery, sample_fps=args.fps, liveness=liveness
+        )
+    except (InputError, NoEngineError, NoLivenessError) as error:
+        complain(str(error))
         return 2
     show = _show_json if args.json else _show_table
-    show(appearances, summary)
+    show(appearances, summary, has_liveness=bool(args.liveness))
     return 0
 
 
-def gallery_of(people: Path, analyser: FaceAnalyser) -> Gallery:
-    """Return the gallery of a folder with one folder a person. Photos that cannot be used are reported."""
-    if not people.is_dir():
-        raise InputError(f"There is no folder {people}.")
-    templates: list[Template] = []
-    for folder in sorted(each for each in people.iterdir() if each.is_dir()):
-        templates += _templates_of(folder, analyser, first_id=len(templates) + 1)
-    if not templates:
-        raise InputError(
-            f"No usable photo was found in {people}; it needs one folder a person, photos inside."
-        )
-    return Gallery.build(analyser.model_id, 1, templates)
-
-
-def _templates_of(folder: Path, analyser: FaceAnalyser, first_id: int) -> list[Template]:
-    if not is_employee_id(folder.name):
-        _complain(f"{folder} is passed over: its name cannot be an employee code.")
-        return []
-    templates = []
-    for photo in sorted(each for each in folder.iterdir() if each.suffix.lower() in PHOTOS):
-        outcome = embed_portrait(photo.read_bytes(), analyser)
-        if isinstance(outcome, Refused):
-            _complain(f"{photo} is not used: {outcome.words}")
-        else:
-            templates.append(Template(first_id + len(templates), EmployeeId(folder.name), outcome.embedding))
-    if not templates:
-        _complain(f"{folder.name} is not enrolled: no usable photo.")
-    return templates
-
-
 def identify_video(
-    video: Path, analyser: FaceAnalyser, gallery: Gallery, *, sample_fps: float
+    video: Path,
+    analyser: FaceAnalyser,
+    gallery: Gallery,
+    *,
+    sample_fps: float,
+    liveness: LivenessWatch | None = None,
 ) -> tuple[list[Appearance], Summary]:
     """Return who appears in the video, in order of appearance. Raises InputError when it cannot be read."""
     cpu, wall = time.process_time(), time.monotonic()
+    try:
+        opened = Video(Opening(url=str(video), is_live=False))
+    except SourceError as error:
+        raise InputError(f"{video} cannot be read as a video.") from error
     camera = CameraConfig(
         camera_id=CameraId("video"), name=video.name, url=str(video), zone="", sample_fps=sample_fps
     )
-    pipeline = CameraPipeline(camera, analyser, analyser.policy, "v", lambda: gallery)
+    pipeline = CameraPipeline(camera, analyser, analyser.policy, "v", lambda: gallery, liveness=liveness)
     events: list[DueEvent] = []
     sampled = end_ms = 0
-    for image, at_ms, is_sample in _read(video, sample_fps):
-        end_ms = at_ms
-        if is_sample:
-            sampled += 1
-            events += [
-                each.event for each in pipeline.process(Frame(ColourPicture(image), at_ms, at_ms, sampled))
-            ]
+    for picture, at_s in recorded(opened, sample_fps, lambda: pipeline.is_idle):
+        sampled, end_ms = sampled + 1, round(at_s * 1000)
+        events += [each.event for each in pipeline.process(Frame(picture, end_ms, end_ms, sampled))]
     events += [each.event for each in pipeline.finish(end_ms, end_ms)]
     appearances = appearances_in(events)
     summary = Summary(
@@ -152,30 +133,6 @@ def identify_video(
         appearances=len(appearances),
     )
     return appearances, summary
-
-
-def _read(video: Path, sample_fps: float) -> Iterator[tuple[np.ndarray, int, bool]]:
-    """Yield (picture, video time in ms, is it sampled) for every frame; pictures only of the sampled ones."""
-    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-    blank = np.zeros((0, 0, 3), np.uint8)
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    if not capture.isOpened() or not capture.grab():
-        raise InputError(f"{video} cannot be read as a video.")
-    at_ms, due_ms, index = 0.0, 0.0, 0
-    while True:
-        is_sample = at_ms >= due_ms - 1
-        if is_sample:
-            due_ms = max(due_ms + 1000 / sample_fps, at_ms)
-            is_there, image = capture.retrieve()
-            if not is_there:
-                break
-        yield (image if is_sample else blank), round(at_ms), is_sample
-        if not capture.grab():
-            break
-        index += 1
-        stamp = capture.get(cv2.CAP_PROP_POS_MSEC)
-        at_ms = stamp if stamp > at_ms else max(at_ms + 1, index * 1000 / (fps or 25.0))
-    capture.release()
 
 
 def appearances_in(events: Sequence[DueEvent]) -> list[Appearance]:
@@ -201,6 +158,7 @@ def _longer(known: Appearance | None, event: DueEvent) -> Appearance:
         ),
         frames=max(event.frames, known.frames if known else 0),
         track_id=event.track_id,
+        liveness=event.liveness or (known.liveness if known else None),
     )
 
 
@@ -226,32 +184,40 @@ def _joined(appearances: Sequence[Appearance]) -> list[Appearance]:
             last_s=max(other.last_s, each.last_s),
             sim_score=max(other.sim_score or -1.0, each.sim_score or -1.0),
             frames=other.frames + each.frames,
+            liveness=doubtful_first(other.liveness, each.liveness),
         )
     return joined
 
 
-def _show_json(appearances: Sequence[Appearance], summary: Summary) -> None:
+def _show_json(appearances: Sequence[Appearance], summary: Summary, *, has_liveness: bool) -> None:
     for each in appearances:
         score = None if each.sim_score is None else round(each.sim_score, 3)
-        print(json.dumps(asdict(replace(each, sim_score=score)), ensure_ascii=False))
+        line = asdict(replace(each, sim_score=score))
+        if not has_liveness:
+            del line["liveness"]
+        elif each.liveness:
+            line["liveness"]["score"] = round(each.liveness.score, 3)
+        print(json.dumps(line, ensure_ascii=False))
     print(json.dumps(asdict(summary)), flush=True)
 
 
-def _show_table(appearances: Sequence[Appearance], summary: Summary) -> None:
+def _show_table(appearances: Sequence[Appearance], summary: Summary, *, has_liveness: bool) -> None:
     width = max([len(each.employee_id or "unknown") for each in appearances] + [len("Person")])
-    print(f"{'Person':{width}}  {'from s':>8}  {'to s':>8}  {'similarity':>10}  {'looks':>5}")
+    last = "  liveness" if has_liveness else ""
+    print(f"{'Person':{width}}  {'from s':>8}  {'to s':>8}  {'similarity':>10}  {'looks':>5}{last}")
     for each in appearances:
         score = "" if each.sim_score is None else f"{each.sim_score:.2f}"
         name = each.employee_id or "unknown"
-        print(f"{name:{width}}  {each.first_s:8.2f}  {each.last_s:8.2f}  {score:>10}  {each.frames:5}")
+        last = f"  {_liveness_words(each.liveness)}" if has_liveness else ""
+        print(f"{name:{width}}  {each.first_s:8.2f}  {each.last_s:8.2f}  {score:>10}  {each.frames:5}{last}")
     print(
         f"{summary.video_s:.1f} s of video, {summary.sampled} pictures looked at, "
         f"{summary.cpu_s:.1f} s of processor time, {summary.wall_s:.1f} s in all."
     )
 
 
-def _complain(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _liveness_words(liveness: Liveness | None) -> str:
+    return f"{liveness.score:.2f} {liveness.word} ({liveness.looks})" if liveness else "not judged"
 
 
 if __name__ == "__main__":

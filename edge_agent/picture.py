@@ -50,6 +50,9 @@ class Picture(Protocol):
     def has_colour(self) -> bool:
         """Tell whether it shows colours: an infrared lamp at night leaves none."""
 
+    def without(self, polygons: Sequence[Polygon]) -> "Picture":
+        """Return the picture with the polygons (corners 0..1 of each side) painted black."""
+
 
 def whole_pixels(box: Box | None, width: int, height: int, step: int = 1) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of box within the picture, on multiples of step, never empty."""
@@ -90,6 +93,11 @@ class ColourPicture:
         small = cv2.resize(self.image, (32, 18), interpolation=cv2.INTER_AREA).astype(np.int16)
         return bool(np.ptp(small, axis=2).max() > MOST_TINT)
 
+    def without(self, polygons: Sequence[Polygon]) -> "ColourPicture":
+        painted = self.image.copy()
+        _fill(painted, polygons, (0, 0, 0))
+        return ColourPicture(painted)
+
 
 class PlanarPicture:
     """A decoded frame: Y of H × W, U and V of half the width and height, uint8."""
@@ -118,11 +126,7 @@ class PlanarPicture:
         return any(int(np.abs(plane - 128).max()) > MOST_TINT for plane in few)
 
     def without(self, polygons: Sequence[Polygon]) -> "PlanarPicture":
-        """Return the picture with the polygons (corners 0..1 of each side) painted black.
-
-        The decoder still needs its own planes, so these stay as they are.
-        """
-        planes = []
+        planes = []  # copies: the decoder still needs its own
         for plane, black in ((self.y, 16), (self.u, 128), (self.v, 128)):
             painted = plane.copy()
             _fill(painted, polygons, black)
@@ -131,13 +135,6 @@ class PlanarPicture:
 
 
 MOST_TINT = 12  # levels of 255 that noise and compression give to a picture without colour
-
-
-def painted_over(image: np.ndarray, polygons: Sequence[Polygon]) -> np.ndarray:
-    """Return a copy of a BGR image with the polygons painted black."""
-    painted = image.copy()
-    _fill(painted, polygons, (0, 0, 0))
-    return painted
 
 
 def _fill(plane: np.ndarray, polygons: Sequence[Polygon], value: int | tuple[int, int, int]) -> None:

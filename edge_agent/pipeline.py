@@ -13,6 +13,7 @@ from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
     NOT_YET,
     Probe,
+    Standing,
     Verdict,
     beaten,
     break_at,
@@ -25,11 +26,13 @@ from edge_agent.core.consensus import (
 from edge_agent.core.gallery import Gallery
 from edge_agent.core.geometry import Detection
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.core.liveness import LiveLook, is_due, parted, summed_up, with_look
 from edge_agent.core.quality import Assessment, QualityPolicy, assess
 from edge_agent.core.resighting import Announced, DueEvent, due_kind
 from edge_agent.core.tracking import Track, TrackPolicy, advance
 from edge_agent.faces import embed_faces, evidence_crop, grey_crop
 from edge_agent.frame import Frame
+from edge_agent.liveness import LivenessWatch
 from edge_agent.ports import FaceAnalyser
 from edge_agent.searching import Search, Tally
 
@@ -54,6 +57,7 @@ class _File:
     is_withheld: bool = False  # another face in view is more like the person
     crop: np.ndarray | None = None
     quality: float = 0.0  # of the crop
+    live_looks: tuple[LiveLook, ...] = ()
     sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
 
 
@@ -79,10 +83,11 @@ class CameraPipeline:
         *,
         still_every_s: float = 30.0,
         attention: AttentionPolicy = ATTENTION,
+        liveness: LivenessWatch | None = None,
     ) -> None:
         self._camera_id = CameraId(camera.camera_id)
         self._analyser, self._policy, self._gallery = analyser, policy, gallery
-        self._boot_id, self._still_every_s = boot_id, still_every_s
+        self._boot_id, self._still_every_s, self._liveness = boot_id, still_every_s, liveness
         self._quality = QualityPolicy(min_side_px=camera.min_face_px)
         self._tracking = TrackPolicy()
         self._files: dict[int, _File] = {}
@@ -108,6 +113,8 @@ class CameraPipeline:
         looks = self._worth_embedding(seen, frame)
         embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
         self.tally.embedded += len(looks)
+        if self._liveness is not None:
+            self._observe(looks, frame, self._liveness)
         for look, embedding in zip(looks, embeddings, strict=True):
             self._learn(look, embedding, frame, ended)
         self._search_again()
@@ -164,6 +171,13 @@ class CameraPipeline:
                     self.tally.flaws[assessment.flaw.value] += 1
         return looks
 
+    def _observe(self, looks: Sequence[_Look], frame: Frame, liveness: LivenessWatch) -> None:
+        """Note how alive the faces look, of tracks of which that or the identity is not clear yet."""
+        due = [each for each in looks if is_due(each.file.live_looks, is_clear=_is_clear(each.file))]
+        scores = liveness.scores(frame.picture, [each.detection for each in due])
+        for each, score in zip(due, scores, strict=True):
+            each.file.live_looks = with_look(each.file.live_looks, frame.mono, score)
+
     def _learn(self, look: _Look, embedding: np.ndarray, frame: Frame, ended: list[_File]) -> None:
         """Add one embedding to its track; a track that turns out to show two people ends and begins anew."""
         file, assessment, gallery = look.file, look.assessment, self._gallery()
@@ -185,6 +199,7 @@ class CameraPipeline:
         """Cut file at a probe: it goes on as a new track; return the old track, which ended before that."""
         before, after = file.probes[:at], file.probes[at:]
         old = replace(file, track=replace(file.track, last_ms=after[0].before_ms), probes=before)
+        old.live_looks, file.live_looks = parted(file.live_looks, after[0].at_ms)
         file.probes, file.verdict, file.doubts = after, NOT_YET, 0
         file.crop, file.quality = crop, after[-1].quality
         return self._renumbered(file, old, after[0].at_ms)
@@ -264,7 +279,12 @@ class CameraPipeline:
             margin=verdict.margin,
             frames=verdict.frames,
             quality=file.quality,
+            liveness=summed_up(file.live_looks),
         )
+
+
+def _is_clear(file: _File) -> bool:
+    return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:

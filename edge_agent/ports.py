@@ -1,4 +1,4 @@
-"""What the pipeline asks of a recognition engine."""
+"""What the pipeline asks of a recognition engine, and of a judge of liveness."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,6 +7,7 @@ import numpy as np
 
 from edge_agent.core.geometry import Detection
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.picture import Picture
 
 
 class FaceAnalyser(Protocol):
@@ -43,3 +44,13 @@ class FaceAnalyser(Protocol):
 
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Return n × dimension float32 unit rows, one for each crop that `aligned` made."""
+
+
+class LivenessChecker(Protocol):
+    """Tells a face from a picture of a face, as far as one look can."""
+
+    def liveness(self, picture: Picture, faces: Sequence[Detection]) -> list[float | None]:
+        """Return for each face how alive it looks, 0..1; None where that cannot be judged.
+
+        Safe to call from several threads. May raise whatever its library raises.
+        """

@@ -10,6 +10,7 @@ from common.events import RecognitionEvent
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.machine import clock_now
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.resighting import DueEvent
 from edge_agent.pipeline import Sighted
 
 log = logging.getLogger("hadir.recorder")
@@ -116,9 +117,16 @@ def _draft(sighted: Sighted, **rest: object) -> RecognitionEvent:
         mono=due.mono,
         frames=due.frames,
         quality=due.quality,
-        extra={"first_seen": due.first_seen},
+        extra=_extra(due),
         **rest,  # type: ignore[arg-type]
     )
+
+
+def _extra(due: DueEvent) -> dict[str, object]:
+    extra: dict[str, object] = {"first_seen": due.first_seen}
+    if due.liveness is not None:
+        extra["liveness"] = {"score": round(due.liveness.score, 3), "looks": due.liveness.looks}
+    return extra
 
 
 def _shown(similarity: float | None) -> str:

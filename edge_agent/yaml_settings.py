@@ -99,9 +99,20 @@ class Section:
             if default is None:
                 self.complain(name, f"{self.where} needs {name}")
             return default or ""
+        return self._text_of(name, node, default or "")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts, each with `${NAME}` filled in; empty when it is not there."""
+        node = self._node(name)
+        if node is not None and not isinstance(node, yaml.SequenceNode):
+            self.complain(name, f"{name} must be a list, one `- ` an entry")
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        return tuple(text for item in items if (text := self._text_of(name, item, "")))
+
+    def _text_of(self, name: str, node: yaml.Node, otherwise: str) -> str:
         if not isinstance(node, yaml.ScalarNode):
             self.complain(name, f"{name} must be text")
-            return default or ""
+            return otherwise
         return _VARIABLE.sub(lambda found: self._variable(name, found[1]), node.value)
 
     def _variable(self, name: str, variable: str) -> str:

@@ -9,10 +9,12 @@ from common.ids import CameraId, EmployeeId
 from edge_agent.config import CameraConfig
 from edge_agent.core.consensus import Probe
 from edge_agent.core.gallery import Gallery, Template
-from edge_agent.core.geometry import ARCFACE_LANDMARKS, Box, Detection
+from edge_agent.core.geometry import ARCFACE_LANDMARKS, Box, Detection, iou
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.resighting import DueEvent
-from edge_agent.pipeline import CameraPipeline, Frame
+from edge_agent.frame import Frame
+from edge_agent.picture import ColourPicture, Cut
+from edge_agent.pipeline import CameraPipeline
 
 POLICY = MatchPolicy(
     threshold=0.40,
@@ -70,9 +72,19 @@ class Scripted:
     turn: float = 0.0
 
 
+class StagePicture(ColourPicture):
+    """Remembers which part of it was cut out last: the scripted analyser knows faces by their place."""
+
+    last = Cut(np.zeros((0, 0, 3), np.uint8), 0, 0, 1.0)
+
+    def cut(self, box: Box | None = None, scale: float = 1.0) -> Cut:
+        self.last = super().cut(box, scale)
+        return self.last
+
+
 @dataclass
 class ScriptedAnalyser:
-    """Finds what the script says; counts what it is asked for."""
+    """Finds what the script says, in the part that it is given; counts what it is asked for."""
 
     engine: str = "insightface"
     model_id: str = "test:0"
@@ -80,14 +92,40 @@ class ScriptedAnalyser:
     policy: MatchPolicy = POLICY
     faces: list[Scripted] = field(default_factory=list)
     embedded: int = 0
+    whole: int = 0  # searches of the whole picture
+    parts: int = 0
+    search_px: int = 640
+    picture: StagePicture = field(default_factory=lambda: StagePicture(TEXTURE))
+
+    def on(self, image: np.ndarray) -> StagePicture:
+        """Return image as the picture that is searched next."""
+        self.picture = StagePicture(image)
+        return self.picture
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        return [detection_at(each.box, each.score, each.turn) for each in self.faces]
+        cut = self.picture.last
+        assert image is cut.image
+        high, wide = image.shape[:2]
+        is_whole = (wide, high) == (self.picture.width, self.picture.height)
+        self.whole, self.parts = self.whole + is_whole, self.parts + (not is_whole)
+        found = []
+        for each in self.faces:
+            box = each.box.moved(-cut.left, -cut.top)
+            seen = Box(max(0, box.left), max(0, box.top), min(wide, box.right), min(high, box.bottom))
+            if seen.area >= box.area / 2:  # half a face is still found, where the part ends
+                found.append(detection_at(seen, each.score, each.turn))
+        return found
 
-    def embed(self, image: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        cut = self.picture.last
+        assert image is cut.image
+        box = detection.box.moved(cut.left, cut.top)
+        return np.array([max(range(len(self.faces)), key=lambda index: iou(self.faces[index].box, box))])
+
+    def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         rows = []
-        for each in detections:
-            face = next(face for face in self.faces if face.box == each.box)
+        for crop in crops:
+            face = self.faces[int(crop[0])]
             self.embedded += 1
             rows.append(look_at(face.name, face.similarity, self.embedded))
         return np.array(rows, np.float32).reshape(-1, self.dimension)
@@ -113,7 +151,7 @@ def play(
     for index, faces in enumerate(frames):
         at = round(index * 1000 / fps)
         analyser.faces = list(faces)
-        image = TEXTURE if pictures is None else next(pictures)
-        events += [each.event for each in pipeline.process(Frame(image, at + 10**12, at, index))]
+        picture = analyser.on(TEXTURE if pictures is None else next(pictures))
+        events += [each.event for each in pipeline.process(Frame(picture, at + 10**12, at, index))]
     events += [each.event for each in pipeline.finish(at + 10**12, at)]
     return events, analyser

@@ -63,6 +63,15 @@ EVENTS: Mapping[str, Word] = {
     "gap": Word(lazy("Gap: some events were lost"), "bad", "triangle"),
 }
 
+LIVENESS: Mapping[str, Word] = {
+    "doubtful": Word(
+        lazy("Maybe a picture"),
+        "warn",
+        "question",
+        lazy("The face may have been a photo or a screen. It counts as seen all the same."),
+    ),
+}
+
 ATTENDANCE: Mapping[str, Word] = {
     "present": Word(lazy("Present"), "good", "dot"),
     "late": Word(lazy("Late"), "warn", "clock"),
@@ -221,6 +230,7 @@ FOR_TEMPLATES: Mapping[str, Mapping[str, Any]] = {
     "presence_words": PRESENCE,
     "group_words": GROUP_WORDS,
     "event_words": EVENTS,
+    "liveness_words": LIVENESS,
     "attendance_words": ATTENDANCE,
     "alert_words": ALERTS,
     "close_reasons": CLOSE_REASONS,

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.core.packs import CATALOGUE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,7 +40,7 @@ def parse(arguments: list[str]) -> DemoOptions:
         "--real-time", action="store_true", help="keep the five minutes (the demo shortens to 20 s)"
     )
     parser.add_argument(
-        "--models", type=Path, default=_folder_from("HADIR_MODELS"), help="an InsightFace pack"
+        "--models", type=Path, default=_folder_from("HADIR_MODELS"), help="an InsightFace pack, or its name"
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--video", type=Path, help="play this file instead of the virtual camera, in a loop")
@@ -50,7 +52,8 @@ def parse(arguments: list[str]) -> DemoOptions:
     given = parser.parse_args(arguments)
     for name in ("models", "people"):
         folder = getattr(given, name)
-        if folder is not None and not folder.is_dir():
+        is_pack_name = name == "models" and str(folder) in CATALOGUE
+        if folder is not None and not folder.is_dir() and not is_pack_name:
             parser.error(f"--{name}: there is no folder {folder}")
     if given.video is not None and not given.video.is_file():
         parser.error(f"--video: there is no file {given.video}")
@@ -60,7 +63,7 @@ def parse(arguments: list[str]) -> DemoOptions:
         once=given.once,
         real_time=given.real_time,
         fresh=given.fresh or given.once,
-        models=given.models.resolve() if given.models else None,
+        models=given.models.resolve() if given.models and given.models.is_dir() else given.models,
         camera=_camera(given),
         loops=given.video is not None,
         people=given.people.resolve() if given.people else None,

@@ -6,36 +6,22 @@ jittered and growing while, and tries again.
 """
 
 import logging
-import os
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from common.backoff import delay_s
 from common.events import CameraReason, CameraState
-from edge_agent.adapters.opencv import cv2
-from edge_agent.adapters.rtsp_probe import reason_refused, reason_unreachable
+from edge_agent.adapters.camera_reader import Sample, read_camera
+from edge_agent.adapters.decoding import SourceError
 from edge_agent.config import CameraConfig
 from edge_agent.frame import Frame
-from edge_agent.picture import ColourPicture
 
 log = logging.getLogger(__name__)
 
-STALL_SHARE = 0.9  # a read that takes this much of its timeout is a stall, even if it brings a frame
 FPS_WINDOW_S = 10.0
-
-
-class SourceError(Exception):
-    """The stream cannot be opened or goes no further."""
-
-    def __init__(self, reason: CameraReason) -> None:
-        self.reason = reason
-        super().__init__(reason.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +38,7 @@ class SourceHealth:
     state: CameraState
     reason: CameraReason
     since_ms: int  # UTC: when the state began; while online, the start of unbroken coverage
-    fps: float  # frames offered a second, over the last ten
+    fps: float  # samples a second, over the last ten; one at which the camera was at rest counts
     last_frame_age_ms: int | None
     dropped: int  # frames that nobody took in time
 
@@ -69,6 +55,7 @@ class VideoSource:
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
         self._dropped = self._index = 0
+        self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
         self._thread.start()
@@ -120,32 +107,37 @@ class VideoSource:
 
     def _watch(self) -> CameraReason:
         """Offer frames until the stream ends or fails; return why."""
-        capture = None
+        reader = read_camera(self._camera, lambda: self.is_calm, self._pause)
         try:
-            capture = open_capture(self._camera)
-            for image in _frames(capture, self._camera, self._stopping.wait):
+            for sample in reader:
                 if self._stopping.is_set():
                     break
-                if image is not None:
-                    self._offer(image)
+                if sample is not None:
+                    self._offer(sample)
         except SourceError as error:
             return error.reason
         except Exception:
             log.exception("camera %s: the reader failed", self._camera.camera_id)
             return CameraReason.DECODE
         finally:
-            if capture is not None:
-                capture.release()
+            reader.close()  # type: ignore[attr-defined]
         return CameraReason.ENDED
 
-    def _offer(self, image: np.ndarray) -> None:
+    def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self._stopping.wait(seconds)
+
+    def _offer(self, sample: Sample) -> None:
         with self._ready:
             now = time.monotonic()
-            self._dropped += self._slot is not None
-            self._index += 1
-            self._slot = Frame(ColourPicture(image), _utc_ms(), round(now * 1000), self._index)
             self._offered.append(now)
-            self._ready.notify()
+            if (picture := sample.picture) is not None:
+                if self._camera.mask:
+                    picture = picture.without(self._camera.mask)
+                self._dropped += self._slot is not None
+                self._index += 1
+                self._slot = Frame(picture, _utc_ms(), round(now * 1000), self._index)
+                self._ready.notify()
         self._now_is(CameraState.ONLINE, CameraReason.NONE)
 
     def _now_is(self, state: CameraState, reason: CameraReason, more: str = "") -> None:
@@ -164,108 +156,6 @@ class VideoSource:
         if changed or more:
             where, why = self._camera.shown_url, f" ({reason.value})" if reason.value else ""
             log.log(level, "camera %s at %s: %s%s%s", self._camera.camera_id, where, state.value, why, more)
-
-
-def open_capture(camera: CameraConfig) -> cv2.VideoCapture:
-    """Return the opened stream of camera. Raises SourceError with the reason."""
-    url = camera.url
-    if url.startswith("webcam:"):
-        capture = cv2.VideoCapture(int(url.removeprefix("webcam:")))
-    else:
-        if is_rtsp(url) and (reason := reason_unreachable(url, camera.open_timeout_s)):
-            raise SourceError(reason)
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, _limits(camera) if is_stream(url) else [])
-    if capture.isOpened():
-        return capture
-    capture.release()
-    raise SourceError(reason_refused(url, camera.open_timeout_s) if is_rtsp(url) else _missing(url))
-
-
-def is_rtsp(url: str) -> bool:
-    return url.lower().startswith(("rtsp://", "rtsps://"))
-
-
-def is_stream(url: str) -> bool:
-    return "://" in url and not url.lower().startswith("file://")
-
-
-def _limits(camera: CameraConfig) -> list[int]:
-    return [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        round(camera.open_timeout_s * 1000),
-        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        round(camera.read_timeout_s * 1000),
-        cv2.CAP_PROP_N_THREADS,
-        1,
-    ]
-
-
-def _missing(url: str) -> CameraReason:
-    return CameraReason.DECODE if os.path.exists(url) else CameraReason.REFUSED  # noqa: PTH110
-
-
-def _frames(
-    capture: cv2.VideoCapture, camera: CameraConfig, pause: Callable[[float], object]
-) -> Iterator[np.ndarray | None]:
-    """Yield the sampled frames, None where there is none yet; pause waits without outliving the source."""
-    if is_stream(camera.url) or camera.url.startswith("webcam:"):
-        return _live_frames(capture, camera)
-    return _file_frames(capture, camera, pause)
-
-
-def _live_frames(capture: cv2.VideoCapture, camera: CameraConfig) -> Iterator[np.ndarray | None]:
-    """Yield the sampled frames of a live stream, None for one that only had to be read past."""
-    due = time.monotonic()
-    while True:
-        began = time.monotonic()
-        is_there = capture.grab()
-        now = time.monotonic()
-        if now - began >= STALL_SHARE * camera.read_timeout_s:
-            raise SourceError(CameraReason.STALLED)
-        if not is_there:
-            raise SourceError(CameraReason.STALLED)  # it hung up; why, the next open tells
-        if now < due:
-            yield None
-            continue
-        due = max(due + 1 / camera.sample_fps, now - 1 / camera.sample_fps)
-        yield _retrieved(capture)
-
-
-def _retrieved(capture: cv2.VideoCapture) -> np.ndarray:
-    is_there, image = capture.retrieve()
-    if not is_there or image is None:
-        raise SourceError(CameraReason.DECODE)
-    return image
-
-
-def _file_frames(
-    capture: cv2.VideoCapture, camera: CameraConfig, pause: Callable[[float], object]
-) -> Iterator[np.ndarray | None]:
-    """Yield a file's frames when they are due by the wall clock; a looping file never ends.
-
-    With an anchor the file plays as if it had played since then, so a restarted agent goes on in the story.
-    """
-    fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
-    count = max(1, round(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    due_s = time.time()
-    anchor_s = camera.loop_anchor_s if camera.loop and camera.loop_anchor_s is not None else due_s
-    at = -1  # the frame grabbed last
-    while True:
-        target = int((time.time() - anchor_s) * fps)
-        if target >= count and not camera.loop:
-            return
-        target %= count
-        if target < at:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            at = -1
-        while at < target and capture.grab():
-            at += 1
-        if at < 0:
-            raise SourceError(CameraReason.DECODE)
-        count = count if at == target else at + 1  # the file promised more frames than it has
-        yield _retrieved(capture)
-        due_s = max(due_s + 1 / camera.sample_fps, time.time())
-        pause(due_s - time.time())
 
 
 def _utc_ms() -> int:

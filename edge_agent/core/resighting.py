@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.events import EventKind
 from common.ids import CameraId, EmployeeId
 from edge_agent.core.consensus import Standing, Verdict
+from edge_agent.core.liveness import Liveness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class DueEvent:
     margin: float | None = None
     frames: int = 0
     quality: float | None = None
+    liveness: Liveness | None = None  # None: not judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from deploy.demo import scene
+from edge_agent.core.geometry import Detection
 from edge_agent.enrolment import Enrolled, Refused, embed_portrait
+from edge_agent.faces import embed_faces, find_faces, search_scale
+from edge_agent.picture import ColourPicture
 from edge_agent.ports import FaceAnalyser
 
 
@@ -31,6 +34,11 @@ def photograph() -> np.ndarray:
     return scene.group_photograph()
 
 
+def found_in(image: np.ndarray, analyser: FaceAnalyser) -> list[Detection]:
+    picture = ColourPicture(image)
+    return find_faces(picture, analyser, scale=search_scale(picture, analyser))
+
+
 def jpeg(image: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", image)[1].tobytes()
 
@@ -43,9 +51,9 @@ def embedding_of(photo: np.ndarray, analyser: FaceAnalyser) -> np.ndarray:
 
 def test_all_six_faces_are_found_where_they_are(analyser, photograph):
     """Best first, each on its own face, the landmarks inside the box."""
-    found = [each for each in analyser.detect(photograph) if each.score >= 0.5]
+    found = [each for each in found_in(photograph, analyser) if each.score >= 0.5]
     assert len(found) == 6
-    scores = [each.score for each in analyser.detect(photograph)]
+    scores = [each.score for each in found_in(photograph, analyser)]
     assert all(0 <= score <= 1 for score in scores)
     for x, y, width, height in scene.FACES:
         middle = (x + width / 2, y + height / 2)
@@ -59,13 +67,14 @@ def test_all_six_faces_are_found_where_they_are(analyser, photograph):
 
 def test_embeddings_are_unit_rows_in_the_order_asked_for(analyser, photograph):
     """n × dimension float32; several at once give what each gives alone; none gives no rows."""
-    found = analyser.detect(photograph)[:4]
-    together = analyser.embed(photograph, found)
+    found = found_in(photograph, analyser)[:4]
+    together = embed_faces(ColourPicture(photograph), found, analyser)
     assert together.shape == (4, analyser.dimension)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     for each, row in zip(found, together, strict=True):
-        assert float(analyser.embed(photograph, [each])[0] @ row) > 0.9999
-    assert analyser.embed(photograph, []).shape == (0, analyser.dimension)
+        alone = embed_faces(ColourPicture(photograph), [each], analyser)[0]
+        assert float(alone @ row) > 0.9999
+    assert analyser.embed([]).shape == (0, analyser.dimension)
 
 
 def test_a_person_is_like_themselves_and_unlike_the_others(analyser, photograph):
@@ -107,8 +116,8 @@ def test_insightface_s_own_path_gives_the_same_embedding(shared_data, photograph
     pack = shared_data / "models" / "field_sc"
     ours = InsightFaceAnalyser(pack)
     theirs = get_model(str(pack / "mobilefacenet_arcface_y1.onnx"), providers=["CPUExecutionProvider"])
-    found = ours.detect(photograph)
-    for each, row in zip(found, ours.embed(photograph, found), strict=True):
+    found = found_in(photograph, ours)
+    for each, row in zip(found, embed_faces(ColourPicture(photograph), found, ours), strict=True):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-image's, about a call that insightface still makes
             crop = face_align.norm_crop(photograph, each.landmarks, 112)

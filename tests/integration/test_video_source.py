@@ -15,6 +15,7 @@ from common.events import CameraReason, CameraState
 from common.ids import CameraId
 from edge_agent.adapters.video_source import RetryPolicy, VideoSource
 from edge_agent.config import CameraConfig
+from edge_agent.picture import Picture
 from tests.rtsp_server import Clip, Faults, RtspServer, make_clip
 
 SOON = RetryPolicy(first_s=0.2, most_s=0.5, stable_s=30)
@@ -64,7 +65,7 @@ def test_frames_arrive_over_rtsp(clip, watch):
     with RtspServer(clip) as server:
         source = watch(server.url)
         first = source.take(10)
-        assert first is not None and first.image.shape == (180, 320, 3)
+        assert first is not None and (first.picture.height, first.picture.width) == (180, 320)
         second = source.take(5)
         assert second is not None and second.mono > first.mono and second.index > first.index
         assert abs(second.ts - time.time() * 1000) < 5000
@@ -159,8 +160,8 @@ def numbered(tmp_path: Path) -> Path:
     return path
 
 
-def number_in(image: np.ndarray) -> int:
-    return round(float(image.mean()) / 12)
+def number_in(picture: Picture) -> int:
+    return round(float(picture.cut().image.mean()) / 12)
 
 
 def test_a_file_plays_in_real_time_and_ends(watch, numbered):
@@ -169,7 +170,7 @@ def test_a_file_plays_in_real_time_and_ends(watch, numbered):
     source = watch(str(numbered), sample_fps=10.0)
     seen = []
     while (frame := source.take(1.5)) is not None:
-        seen.append(number_in(frame.image))
+        seen.append(number_in(frame.picture))
     assert seen == sorted(seen) and len(seen) >= 8
     assert is_offline_for(source, CameraReason.ENDED)()
     assert 1.7 <= time.monotonic() - began <= 6
@@ -180,13 +181,13 @@ def test_a_looping_file_goes_on_where_the_clock_says(watch, numbered):
     anchor = time.time() - 100.5  # fifty loops and half a second ago
     frame = watch(str(numbered), sample_fps=10.0, loop=True, loop_anchor_s=anchor).take(5)
     expected = int(((time.time() - anchor) % 2.0) * 10)
-    assert frame is not None and (expected - number_in(frame.image)) % 20 <= 3
+    assert frame is not None and (expected - number_in(frame.picture)) % 20 <= 3
 
 
 def test_a_looping_file_does_not_end(watch, numbered):
     """A looping file offers more than it holds."""
     source = watch(str(numbered), sample_fps=20.0, loop=True)
-    numbers = [number_in(frame.image) for _ in range(55) if (frame := source.take(2)) is not None]
+    numbers = [number_in(frame.picture) for _ in range(55) if (frame := source.take(2)) is not None]
     assert any(later < earlier for earlier, later in pairwise(numbers))
     assert source.health().state is CameraState.ONLINE
 

@@ -195,6 +195,20 @@ def test_events_can_be_narrowed_by_camera_kind_person_and_time(world):
     assert "No events match" in client.get("/events?camera=other").text
 
 
+def test_a_doubt_about_liveness_is_shown_and_nonsense_is_not(world):
+    """HR sees the score, and a badge where the face may have been a picture; a person's page has it too."""
+    add_events(world, 1, employee_id="EMP001", extra={"liveness": {"score": 0.12, "looks": 3}})
+    add_events(world, 1, employee_id="EMP002", extra={"liveness": {"score": 0.93, "looks": 3}})
+    add_events(world, 1, employee_id="EMP003", extra={"liveness": {"score": "high"}})
+    add_events(world, 1, employee_id=None, kind="unknown", extra={"liveness": 7})
+    client = world.client("hr")
+    text = client.get("/events").text
+    assert "liveness 0.12" in text and "liveness 0.93" in text
+    assert text.count("liveness ") == 2 and text.count("Maybe a picture") == 1
+    assert "Maybe a picture" in client.get("/people/EMP001").text
+    assert "Maybe a picture" not in client.get("/people/EMP002").text
+
+
 def test_an_export_computes_nothing(world):
     """A name that a spreadsheet would run as a formula arrives as plain text, in both exports."""
     with UnitOfWork(world.engine) as work:

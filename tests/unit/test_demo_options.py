@@ -33,6 +33,15 @@ def test_each_cast_has_a_home_of_its_own(tmp_path):
     assert parse(["--people", str(tmp_path / "a"), "--webcam", "0"]).home == homes[2]
 
 
+def test_a_pack_is_named_or_its_folder_given(tmp_path, capsys):
+    """The name of a known pack is enough; any other must be a folder that is there."""
+    assert parse(["--models", "buffalo_m"]).models == Path("buffalo_m")
+    assert parse(["--models", str(tmp_path)]).models == tmp_path
+    with pytest.raises(SystemExit):
+        parse(["--models", "buffalo_xl"])
+    assert "there is no folder buffalo_xl" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("port", ["0", "99999", "-1", "http"])
 def test_a_port_that_is_none_is_refused_in_a_sentence(port, capsys):
     """Exit status 2, and the number is named."""

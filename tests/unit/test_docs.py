@@ -40,7 +40,7 @@ def test_the_example_of_the_agents_settings_is_complete_and_right(tmp_path):
     path = tmp_path / "agent.yaml"
     path.write_text(example)
     source = (ROOT / "edge_agent" / "config.py").read_text()
-    reader = r"\.(?:text|path|section|sections|flag|number|maybe_number|whole|choice)\(\s*\"(\w+)\""
+    reader = r"\.(?:text|texts|path|section|sections|flag|number|maybe_number|whole|choice)\(\s*\"(\w+)\""
     keys = set(re.findall(reader, source))
 
     assert len(keys) > 20

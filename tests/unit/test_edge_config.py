@@ -30,6 +30,15 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert (config.cameras[0].name, config.cameras[0].sample_fps) == ("gate", 5)
 
 
+def test_a_pack_is_named_or_its_folder_given(tmp_path):
+    """The name of a known pack stays a name, unless a folder beside the settings is called so."""
+    assert read(tmp_path, CAMERA + "models: buffalo_m\n").models == Path("buffalo_m")
+    assert read(tmp_path, CAMERA + "models: ours\n").models == tmp_path / "ours"
+    assert read(tmp_path, CAMERA + "models: /opt/packs/buffalo_m\n").models == Path("/opt/packs/buffalo_m")
+    (tmp_path / "buffalo_m").mkdir()
+    assert read(tmp_path, CAMERA + "models: buffalo_m\n").models == tmp_path / "buffalo_m"
+
+
 def test_every_mistake_is_told_at_once_with_its_line(tmp_path):
     """A wrong number, an unknown key, a wrong word and a camera without an address: four lines."""
     text = (
@@ -50,6 +59,10 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path):
         ("a: [", "not YAML"),
         (CAMERA + "match: {threshold: 1.5}\n", "threshold"),
         (CAMERA + "snapshots: {days: 31}\n", "days"),
+        (CAMERA + "liveness: {mode: enforce}\n", "off, observe"),
+        (CAMERA + "liveness: {mode: observe}\n", "liveness needs models"),
+        (CAMERA + "liveness: {mode: observe, models: a.onnx}\n", "must be a list"),
+        (CAMERA + "liveness: {mode: observe, models: [[a.onnx]]}\n", "must be text"),
         (CAMERA + "  - {camera_id: gate, url: x.mp4}\n", "used by two cameras"),
     ],
 )
@@ -82,3 +95,12 @@ def test_a_relative_file_is_meant_from_the_folder_of_the_settings(tmp_path):
     config = read(tmp_path, "home: data\ncameras:\n  - {camera_id: a, url: clip.mp4, loop: yes}\n")
     assert config.cameras[0].url == str(tmp_path / "clip.mp4")
     assert config.home == tmp_path / "data"
+
+
+def test_liveness_is_off_unless_it_is_asked_for(tmp_path):
+    """Its files are meant from the folder of the settings; insightface's own has a name instead."""
+    models = "models: [a/2.7_80x80_x.onnx, insightface]"
+    assert read(tmp_path, CAMERA).liveness == ()
+    assert read(tmp_path, CAMERA + f"liveness: {{mode: off, {models}}}\n").liveness == ()
+    observed = read(tmp_path, CAMERA + f"liveness: {{mode: observe, {models}}}\n").liveness
+    assert observed == (str(tmp_path / "a" / "2.7_80x80_x.onnx"), "insightface")

@@ -6,7 +6,8 @@ import numpy as np
 
 from common.events import EventKind
 from edge_agent.core.geometry import Box
-from edge_agent.pipeline import CameraPipeline, Frame
+from edge_agent.frame import Frame
+from edge_agent.pipeline import CameraPipeline
 from tests.vision_world import CAMERA, POLICY, TEXTURE, Scripted, ScriptedAnalyser, gallery_of, play
 
 HERE, THERE = Box(100, 100, 190, 190), Box(400, 120, 490, 210)
@@ -101,9 +102,8 @@ def test_a_new_gallery_counts_for_who_is_in_view():
 
     def watch(first, seconds):
         for n in range(first * 5, (first + seconds) * 5):
-            events.extend(
-                each.event for each in pipeline.process(Frame(TEXTURE, 10**12 + n * 200, n * 200, n))
-            )
+            frame = Frame(analyser.on(TEXTURE), 10**12 + n * 200, n * 200, n)
+            events.extend(each.event for each in pipeline.process(frame))
 
     watch(0, 3)
     galleries.append(gallery_of("budi", gen=2))
@@ -119,9 +119,9 @@ def test_a_crop_goes_with_the_first_event():
     """The evidence of an appearance is a picture of the face with some of its surroundings."""
     analyser = ScriptedAnalyser(faces=[Scripted("ani", HERE)])
     pipeline = CameraPipeline(CAMERA, analyser, POLICY, "boot", lambda: GALLERY)
-    sighted = [
-        each for n in range(10) for each in pipeline.process(Frame(TEXTURE, 10**12 + n * 200, n * 200, n))
-    ]
+    sighted = []
+    for n in range(10):
+        sighted += pipeline.process(Frame(analyser.on(TEXTURE), 10**12 + n * 200, n * 200, n))
     assert sighted[0].event.kind is EventKind.SEEN
     assert sighted[0].crop is not None and sighted[0].crop.shape == (144, 144, 3)
 

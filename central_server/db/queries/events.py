@@ -1,6 +1,6 @@
 """What the cameras saw, newest first, a page at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Employee, Event
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
+from common.events import DOUBTFUL_BELOW
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,6 +38,12 @@ class EventLine:
     similarity: float | None  # cosine, -1..1
     is_late: bool
     has_snapshot: bool
+    liveness: float | None = None  # 0 is a picture of a face, 1 is a face; None: not judged
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Tell whether somebody should look at it; presence does not care."""
+        return self.liveness is not None and self.liveness < DOUBTFUL_BELOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,4 +123,13 @@ def _line(row: Row[Any], places: Places) -> EventLine:
         similarity=event.sim_score,
         is_late=event.is_late,
         has_snapshot=event.snapshot is not None,
+        liveness=_liveness_in(event.extra),
     )
+
+
+def _liveness_in(extra: Mapping[str, Any]) -> float | None:
+    """Return the score that the agent sent along, if it is one."""
+    found = extra.get("liveness")
+    score = found.get("score") if isinstance(found, dict) else None
+    is_score = isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+    return float(score) if is_score else None

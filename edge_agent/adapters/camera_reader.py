@@ -1,0 +1,196 @@
+"""What a camera shows, sample by sample: a live stream, a file played in real time, or a webcam."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.events import CameraReason
+from edge_agent.adapters.decoding import Decoder, Opening, SourceError, Video, picture_of
+from edge_agent.adapters.opencv import cv2
+from edge_agent.adapters.rtsp_probe import reason_refused, reason_unreachable
+from edge_agent.config import CameraConfig
+from edge_agent.picture import ColourPicture, Picture
+
+STALL_SHARE = 0.9  # a read that takes this much of its timeout is a stall, even if it brings a frame
+LATE_S = 0.1  # a file further behind the clock than this catches up before it is sampled again
+PATIENCE_S = 1.0  # but no longer than this: a box too slow for a file still sees something of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What came of one sampling instant; `picture` is None while the camera is at rest."""
+
+    picture: Picture | None
+
+
+Reader = Iterator[Sample | None]  # None: nothing is due, only read past
+
+
+def read_camera(
+    camera: CameraConfig, is_calm: Callable[[], bool], pause: Callable[[float], object]
+) -> Reader:
+    """Yield what camera shows. Raises SourceError with the reason when there is no picture.
+
+    is_calm tells whether nothing has moved lately; pause waits, without outliving the source.
+    """
+    if camera.url.startswith("webcam:"):
+        return _webcam(camera)
+    if is_stream(camera.url):
+        return _stream(camera, is_calm)
+    return _file(camera, is_calm, pause)
+
+
+def is_rtsp(url: str) -> bool:
+    return url.lower().startswith(("rtsp://", "rtsps://"))
+
+
+def is_stream(url: str) -> bool:
+    return "://" in url and not url.lower().startswith("file://")
+
+
+def opening_of(camera: CameraConfig) -> Opening:
+    return Opening(
+        url=camera.url,
+        open_s=camera.open_timeout_s,
+        read_s=camera.read_timeout_s,
+        decode=camera.decode,
+        is_live=is_stream(camera.url),
+    )
+
+
+def open_camera(camera: CameraConfig) -> Video:
+    """Return the opened video of camera. Raises SourceError with the reason, found out step by step."""
+    if is_rtsp(camera.url) and (reason := reason_unreachable(camera.url, camera.open_timeout_s)):
+        raise SourceError(reason)
+    try:
+        return Video(opening_of(camera))
+    except SourceError as error:
+        if is_rtsp(camera.url):
+            raise SourceError(reason_refused(camera.url, camera.open_timeout_s)) from error
+        if is_stream(camera.url) or Path(camera.url.removeprefix("file://")).exists():
+            raise
+        raise SourceError(CameraReason.REFUSED) from error
+
+
+def _stream(camera: CameraConfig, is_calm: Callable[[], bool]) -> Reader:
+    video = open_camera(camera)
+    try:
+        yield from _live_samples(video, Decoder(video, may_rest=camera.rests), camera, is_calm)
+        raise SourceError(CameraReason.STALLED)  # it hung up; why, the next open tells
+    finally:
+        video.close()
+
+
+def _live_samples(
+    video: Video, decoder: Decoder, camera: CameraConfig, is_calm: Callable[[], bool]
+) -> Reader:
+    apart = 1 / camera.sample_fps
+    due = time.monotonic()
+    for packet in video.packets():
+        now = time.monotonic()
+        is_due = now >= due
+        frames = decoder.feed(packet, is_wanted=is_due, is_idle=is_calm(), at_s=now)
+        if not is_due or not (frames or decoder.is_resting):
+            yield None
+            continue
+        due = max(due + apart, now - apart)
+        yield Sample(picture_of(frames[-1]) if frames else None)
+
+
+def _file(camera: CameraConfig, is_calm: Callable[[], bool], pause: Callable[[float], object]) -> Reader:
+    """Yield a file's samples when they are due by the wall clock; a looping file never ends.
+
+    With an anchor the file plays as if it had played since then, so a restarted agent goes on in the story.
+    """
+    video = open_camera(camera)
+    try:
+        length_s = video.duration_s or 0.0
+        now_s = time.time()
+        start_s = camera.loop_anchor_s if camera.loop and camera.loop_anchor_s is not None else now_s
+        if length_s > 0 and now_s - start_s >= length_s:
+            start_s += (now_s - start_s) // length_s * length_s
+        while True:
+            last_s = yield from _played(video, camera, start_s, is_calm, pause)
+            if last_s is None:
+                raise SourceError(CameraReason.DECODE)
+            if not camera.loop:
+                return
+            start_s += max(length_s, last_s)
+            video.seek(0.0)
+    finally:
+        video.close()
+
+
+def _played(
+    video: Video,
+    camera: CameraConfig,
+    start_s: float,
+    is_calm: Callable[[], bool],
+    pause: Callable[[float], object],
+) -> Iterator[Sample | None]:
+    """Play a file once, which began at start_s; return the time of its last picture, None without one."""
+    if time.time() - start_s > 1.0:
+        video.seek(time.time() - start_s)
+    decoder, apart, last_s = Decoder(video, may_rest=camera.rests), 1 / camera.sample_fps, None
+    due_s, sampled = 0.0, time.monotonic()
+    for packet in video.packets():
+        at_s = video.at_s(packet.pts if packet.pts is not None else packet.dts) or 0.0
+        pause(start_s + at_s - time.time())
+        is_late = time.time() - (start_s + at_s) > LATE_S and time.monotonic() - sampled < PATIENCE_S
+        is_due = at_s >= due_s - 1e-3 and not is_late
+        frames = decoder.feed(packet, is_wanted=is_due, is_idle=is_calm(), at_s=at_s)
+        last_s = max(at_s, last_s or 0.0)
+        if is_due and (frames or decoder.is_resting):
+            due_s, sampled = max(due_s + apart, at_s - apart), time.monotonic()
+            yield Sample(picture_of(frames[-1]) if frames else None)
+        else:
+            yield None
+    for frame in decoder.end()[-1:]:
+        yield Sample(picture_of(frame))
+    return last_s + 1 / video.fps if last_s is not None else None
+
+
+def _webcam(camera: CameraConfig) -> Reader:
+    capture = cv2.VideoCapture(int(camera.url.removeprefix("webcam:")))
+    try:
+        if not capture.isOpened():
+            raise SourceError(CameraReason.REFUSED)
+        due = time.monotonic()
+        while True:
+            began = time.monotonic()
+            if not capture.grab():
+                raise SourceError(CameraReason.STALLED)
+            now = time.monotonic()
+            if now - began >= STALL_SHARE * camera.read_timeout_s:
+                raise SourceError(CameraReason.STALLED)
+            if now < due:
+                yield None
+                continue
+            due = max(due + 1 / camera.sample_fps, now - 1 / camera.sample_fps)
+            is_there, image = capture.retrieve()
+            if not is_there or image is None:
+                raise SourceError(CameraReason.DECODE)
+            yield Sample(ColourPicture(image))
+    finally:
+        capture.release()
+
+
+def recorded(
+    video: Video, sample_fps: float, is_calm: Callable[[], bool], *, may_rest: bool = True, skips: bool = True
+) -> Iterator[tuple[Picture, float]]:
+    """Yield (picture, seconds from the start) of a file, as fast as it can be decoded."""
+    decoder, due_s = Decoder(video, may_rest=may_rest, skips=skips), 0.0
+    for packet in video.packets():
+        at_s = video.at_s(packet.pts if packet.pts is not None else packet.dts) or 0.0
+        is_wanted = at_s >= due_s - 1e-3
+        for frame in decoder.feed(packet, is_wanted=is_wanted, is_idle=is_calm(), at_s=at_s):
+            shown_s = video.at_s(frame.pts) or 0.0
+            if shown_s >= due_s - 1e-3:
+                due_s = max(due_s + 1 / sample_fps, shown_s)
+                yield picture_of(frame), shown_s
+    for frame in decoder.end():
+        shown_s = video.at_s(frame.pts) or 0.0
+        if shown_s >= due_s - 1e-3:
+            due_s += 1 / sample_fps
+            yield picture_of(frame), shown_s

@@ -1,0 +1,239 @@
+"""Video from its packets, with PyAV (FFmpeg's libraries in this process): opened, sampled, decoded.
+
+Reading packets apart from decoding them is what makes a camera cheap: see core/packets.py. The pictures stay
+the decoder's planes. FFmpeg's own log is silent, since it would print what it opens, password and all.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from av.codec.hwaccel import HWAccel
+
+from common.events import CameraReason
+from edge_agent.core.packets import REST, RestPolicy, Usual, is_unreferenced
+from edge_agent.picture import PlanarPicture
+
+log = logging.getLogger(__name__)
+av.logging.set_level(av.logging.PANIC)
+
+MOST_PENDING = 400  # packets kept while resting
+MOST_BAD = 50  # packets in a row that cannot be decoded
+ALIKE = ("yuv420p", "yuvj420p", "nv12")  # what is taken as it is; anything else is converted
+
+
+class SourceError(Exception):
+    """The stream cannot be opened or goes no further."""
+
+    def __init__(self, reason: CameraReason) -> None:
+        self.reason = reason
+        super().__init__(reason.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a video is opened."""
+
+    url: str
+    open_s: float = 4.0
+    read_s: float = 3.0
+    decode: str = "software"  # or a device of FFmpeg's: cuda, qsv, drm, vaapi, or v4l2
+    is_live: bool = True
+
+
+class Video:
+    """An opened video. `packets` raises SourceError when it breaks off."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        options = {"rtsp_transport": "tcp", "fflags": "+discardcorrupt+nobuffer"} if opening.is_live else {}
+        try:
+            self._container = av.open(
+                opening.url,
+                options=options,
+                timeout=(opening.open_s, opening.read_s) if opening.is_live else None,
+                hwaccel=_hwaccel(opening.decode),
+                metadata_errors="replace",
+            )
+            self.stream = self._container.streams.video[0]
+        except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+            raise SourceError(CameraReason.DECODE) from error
+        self.codec = self.stream.codec_context.name
+        self.context = _context(self.stream, opening.decode)
+        self.time_base = float(self.stream.time_base or 0) or 1 / 90_000
+        self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 25)
+        self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
+
+    @property
+    def duration_s(self) -> float | None:
+        """The length of a file, in seconds, as far as it says."""
+        if self.stream.duration is not None:
+            return self.stream.duration * self.time_base
+        return self._container.duration / av.time_base if self._container.duration else None
+
+    def packets(self) -> Iterator[av.Packet]:
+        """Yield the packets of the picture, until the end of a file."""
+        began = time.monotonic()
+        try:
+            for packet in self._container.demux(self.stream):
+                if packet.size:
+                    yield packet
+                began = time.monotonic()
+        except (av.FFmpegError, OSError) as error:
+            is_stall = time.monotonic() - began >= 0.9 * self._opening.read_s
+            log.debug("the stream broke off (%s)", "no packet in time" if is_stall else type(error).__name__)
+            raise SourceError(CameraReason.STALLED) from error
+
+    def seek(self, to_s: float) -> None:
+        """Go to the last key frame before to_s."""
+        start = self.stream.start_time or 0
+        self._container.seek(start + round(to_s / self.time_base), stream=self.stream)
+        self.context.flush_buffers()
+
+    def at_s(self, stamp: int | None) -> float | None:
+        """Return a time stamp of the stream as seconds from its start."""
+        return None if stamp is None else (stamp - (self.stream.start_time or 0)) * self.time_base
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def _hwaccel(device: str) -> HWAccel | None:
+    if device in ("software", "v4l2"):
+        return None
+    return HWAccel(device_type=device, allow_software_fallback=True)
+
+
+def _context(stream: Any, device: str) -> Any:
+    """Return the decoder: one thread, since cameras are what runs in parallel."""
+    context = stream.codec_context
+    if device == "v4l2":  # a decoder of its own name: the Raspberry Pi's
+        own = av.CodecContext.create(f"{context.name}_v4l2m2m", "r")
+        own.extradata = context.extradata
+        own.width, own.height = context.width, context.height
+        return own
+    context.thread_count = 1
+    context.thread_type = "SLICE"
+    return context
+
+
+def _length_bytes(extradata: bytes | None) -> int:
+    """Return how many bytes set the units of a packet apart: of an avcC or hvcC header; 0 for start codes."""
+    if not extradata or extradata[0] != 1:
+        return 0
+    at = 4 if len(extradata) < 23 or extradata[4] & 0xFC == 0xFC else 21
+    return (extradata[at] & 3) + 1
+
+
+def picture_of(frame: av.VideoFrame) -> PlanarPicture:
+    """Return a decoded frame as a picture that shares its memory."""
+    if frame.format.name not in ALIKE:
+        frame = frame.reformat(format="yuv420p")
+    is_full = frame.format.name == "yuvj420p" or frame.color_range == 2  # AVCOL_RANGE_JPEG
+    height, width = frame.height, frame.width
+    y = _plane(frame.planes[0], height, width)
+    half = ((height + 1) // 2, (width + 1) // 2)
+    if frame.format.name == "nv12":
+        both = _plane(frame.planes[1], half[0], 2 * half[1])
+        u, v = np.ascontiguousarray(both[:, 0::2]), np.ascontiguousarray(both[:, 1::2])
+    else:
+        u, v = (_plane(frame.planes[index], *half) for index in (1, 2))
+    return PlanarPicture(y, u, v, is_full_range=is_full)
+
+
+def _plane(plane: Any, height: int, width: int) -> np.ndarray:
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+
+
+class Decoder:
+    """The packets of one video, decoded as far as it is needed."""
+
+    def __init__(
+        self, video: Video, *, may_rest: bool = True, skips: bool = True, rest: RestPolicy = REST
+    ) -> None:
+        self._video, self._may_rest, self._skips, self._rest = video, may_rest, skips, rest
+        self._pending: list[av.Packet] = []  # received, not decoded yet; begins with a key frame, or goes on
+        self._usual = Usual()
+        self._last_key_s: float | None = None
+        self._is_resting = False
+        self._bad = 0
+        self.decoded = self.skipped = 0
+
+    @property
+    def is_resting(self) -> bool:
+        """Tell whether only key frames are decoded just now."""
+        return self._is_resting
+
+    def feed(self, packet: av.Packet, *, is_wanted: bool, is_idle: bool, at_s: float) -> list[av.VideoFrame]:
+        """Return what comes out of the decoder after packet, often nothing.
+
+        is_wanted: a sample is due with this packet; is_idle: key frames are enough; at_s: any steady clock.
+        """
+        is_spare = not packet.is_keyframe and is_unreferenced(
+            memoryview(packet), self._video.codec, self._video.length_bytes
+        )
+        is_spike = not packet.is_keyframe and self._is_spike(packet.size)
+        may = is_idle and self._may_rest and not is_spike and self._keys_are_near(packet, at_s)
+        if may and packet.is_keyframe:
+            return self._key_frame_alone(packet)
+        if may:
+            self._is_resting = True
+            self._pending.append(packet)
+            return []
+        frames = self._caught_up()
+        if is_spare and not is_wanted and self._skips:
+            self.skipped += 1
+            return frames
+        return [*frames, *self._decoded(packet)]
+
+    def end(self) -> list[av.VideoFrame]:
+        """Return what the decoder still held at the end of a file."""
+        return [*self._caught_up(), *self._decoded(None)]
+
+    def _is_spike(self, size: int) -> bool:
+        before, self._usual = self._usual, self._usual.with_packet(size, self._rest)
+        return before.is_spike(size, self._rest)
+
+    def _keys_are_near(self, packet: av.Packet, at_s: float) -> bool:
+        """Tell whether key frames come often enough to live on them."""
+        since = None if self._last_key_s is None else at_s - self._last_key_s
+        if packet.is_keyframe:
+            self._last_key_s = at_s
+        is_near = since is not None and since <= self._rest.most_gap_s
+        return is_near and len(self._pending) < MOST_PENDING
+
+    def _key_frame_alone(self, packet: av.Packet) -> list[av.VideoFrame]:
+        """Decode a key frame and have it out at once; should the scene wake up, decoding goes on from it."""
+        self.skipped += max(0, len(self._pending) - 1)
+        self._video.context.flush_buffers()
+        frames = [*self._decoded(packet), *self._decoded(None)]
+        self._video.context.flush_buffers()
+        self._pending, self._is_resting = [packet], True
+        return frames[-1:]
+
+    def _caught_up(self) -> list[av.VideoFrame]:
+        """Decode what was left out since the last key frame; only the newest picture of it is of interest."""
+        pending, self._pending, self._is_resting = self._pending, [], False
+        frames: list[av.VideoFrame] = []
+        for each in pending:
+            frames = self._decoded(each) or frames
+        return frames[-1:]
+
+    def _decoded(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        try:
+            frames = self._video.context.decode(packet)
+        except (av.FFmpegError, ValueError) as error:
+            self._bad += 1
+            if self._bad > MOST_BAD:
+                raise SourceError(CameraReason.DECODE) from error
+            return []
+        self.decoded += packet is not None
+        whole = [each for each in frames if not each.is_corrupt]
+        self._bad = 0 if whole or not frames else self._bad + 1
+        if self._bad > MOST_BAD:
+            raise SourceError(CameraReason.DECODE)
+        return whole
