@@ -40,11 +40,10 @@ def look_through(camera: CameraConfig, analyser: FaceAnalyser, seconds: float) -
     source, notes = VideoSource(camera), _Notes(camera, analyser)
     source.start()
     try:
-        first = _first(source, max(seconds, camera.open_timeout_s + camera.read_timeout_s))
+        first = _first(source, seconds, seconds + camera.open_timeout_s + camera.read_timeout_s)
         until = time.monotonic() + seconds
-        notes.see(first)
         decode_ms, kept = _unhurried(source, min(UNHURRIED_S, seconds / 2))
-        for frame in kept:
+        for frame in (first, *kept):
             notes.see(frame)
         for frame in _frames(source, until):
             notes.see(frame)
@@ -53,13 +52,17 @@ def look_through(camera: CameraConfig, analyser: FaceAnalyser, seconds: float) -
         source.stop()
 
 
-def _first(source: VideoSource, patience_s: float) -> Frame:
-    until = time.monotonic() + patience_s
-    frame = next(_frames(source, until), None)
-    if frame is None:
+def _first(source: VideoSource, least_s: float, most_s: float) -> Frame:
+    """Return the first picture; give up after least_s if it is known why there is none, else after most_s."""
+    began = time.monotonic()
+    reason = CameraReason.STARTING
+    while (waited := time.monotonic() - began) < most_s:
+        if (frame := source.take(0.2)) is not None:
+            return frame
         reason = source.health().reason
-        raise NoPictureError(CameraReason.TIMEOUT if reason is CameraReason.STARTING else reason)
-    return frame
+        if waited >= least_s and reason is not CameraReason.STARTING:
+            break
+    raise NoPictureError(CameraReason.TIMEOUT if reason is CameraReason.STARTING else reason)
 
 
 def _frames(source: VideoSource, until: float) -> Iterator[Frame]:
