@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
+from edge_agent.core.camera_health import Watched, watched
 from edge_agent.frame import Frame
 from edge_agent.pipeline import CameraPipeline, Sighted
 
@@ -19,7 +21,11 @@ PAUSE_AFTER_FAILURE_S = 1.0
 
 
 class CameraWorker:
-    """Restarts its own pipeline when a frame makes it fail, and says so in its health."""
+    """Restarts its own pipeline when a frame makes it fail, and says so in its health.
+
+    Nobody can be seen in a picture that fails, or is dark, frozen, covered or turned away: the camera is
+    degraded then, and proves nothing until it sees again.
+    """
 
     def __init__(
         self,
@@ -32,7 +38,11 @@ class CameraWorker:
         self._source = VideoSource(camera)
         self._busy: Frame | None = None
         self._busy_since = 0.0
-        self._failing_since_ms: int | None = None
+        self._watched = Watched()
+        self._trouble = (
+            CameraReason.NONE,
+            0,
+        )  # what is wrong with the pictures; since when, or since when not
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera-{camera.camera_id}", daemon=True)
 
@@ -51,17 +61,13 @@ class CameraWorker:
         return [] if frame is None else [frame.ts]
 
     def health(self) -> SourceHealth:
-        health = self._source.health()
-        if health.state is not CameraState.ONLINE or self._failing_since_ms is None:
+        health, (reason, since_ms) = self._source.health(), self._trouble
+        if health.state is not CameraState.ONLINE:
             return health
-        return SourceHealth(
-            state=CameraState.DEGRADED,
-            reason=CameraReason.DECODE,
-            since_ms=self._failing_since_ms,
-            fps=health.fps,
-            last_frame_age_ms=health.last_frame_age_ms,
-            dropped=health.dropped,
-        )
+        since_ms = max(health.since_ms, since_ms)
+        if reason is CameraReason.NONE:
+            return replace(health, since_ms=since_ms)
+        return replace(health, state=CameraState.DEGRADED, reason=reason, since_ms=since_ms)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -83,16 +89,33 @@ class CameraWorker:
             try:
                 self._put(pipeline.process(frame))
                 self._source.is_calm = pipeline.is_idle
-                last, last_at, self._failing_since_ms = frame, time.monotonic(), None
+                last, last_at = frame, time.monotonic()
+                self._look(pipeline, frame)
             except Exception:
                 log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)
-                self._failing_since_ms = self._failing_since_ms or frame.ts
+                self._now_wrong(CameraReason.DECODE, frame.ts)
                 pipeline, last = self._make_pipeline(), None
                 self._stopping.wait(PAUSE_AFTER_FAILURE_S)
             finally:
                 self._busy = None
         if last is not None:
             self._put(self._farewell(pipeline, last))
+
+    def _look(self, pipeline: CameraPipeline, frame: Frame) -> None:
+        """Note whether the picture shows what the camera is there for."""
+        if pipeline.grey is not None:
+            self._watched = watched(self._watched, pipeline.grey, frame.mono)
+            self._now_wrong(self._watched.reason, frame.ts)
+
+    def _now_wrong(self, reason: CameraReason, ts: int) -> None:
+        before, _ = self._trouble
+        if reason is before:
+            return
+        self._trouble = (reason, ts)
+        if reason in (CameraReason.NONE, CameraReason.DECODE):  # a failure was logged with its cause
+            log.info("camera %s: %s", self.camera.camera_id, reason.value or "the picture is right again")
+        else:
+            log.warning("camera %s: nobody can be seen: %s", self.camera.camera_id, reason.value)
 
     def _farewell(self, pipeline: CameraPipeline, last: Frame) -> list[Sighted]:
         try:

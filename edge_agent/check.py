@@ -1,21 +1,21 @@
 """`hadir agent check`: everything a technician wants to know before leaving, each thing in one line."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from common.events import CameraState
+from common.events import CameraReason
 from edge_agent.adapters.central_api import CentralAPI, CentralError
+from edge_agent.adapters.hardware import probe_hardware
 from edge_agent.adapters.identity_file import Identity, IdentityError, load_identity
 from edge_agent.adapters.mqtt_link import LinkError, reach
-from edge_agent.adapters.video_source import VideoSource
 from edge_agent.agent import Paths
+from edge_agent.camera_words import advice_words, face_words, numbers, picture_words
 from edge_agent.config import CameraConfig, EdgeConfig
+from edge_agent.core.suitability import Verdict, suitability
 from edge_agent.engines import NoEngineError, NoLivenessError, choose_engine, choose_liveness
-from edge_agent.faces import find_faces, search_scale
+from edge_agent.look_through import NoPictureError, look_through
 from edge_agent.ports import FaceAnalyser
-
-LOOK_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,18 @@ class Finding:
     subject: str
     is_good: bool
     words: str
+    is_advice: bool = False  # what to change, rather than what is
+    numbers: Mapping[str, object] = field(default_factory=dict)  # of a camera, for a machine
 
 
-def findings(config: EdgeConfig, say: Callable[[str], None]) -> Iterator[Finding]:
-    """Yield what was found, as it is found."""
+def findings(
+    config: EdgeConfig,
+    say: Callable[[str], None],
+    *,
+    cameras: Sequence[CameraConfig] | None = None,
+    look_s: float = 6.0,
+) -> Iterator[Finding]:
+    """Yield what was found, as it is found; look for look_s through each of cameras (all of them)."""
     yield Finding("configuration", True, f"{len(config.cameras)} cameras")
     try:
         identity = load_identity(Paths(config.home).identity)
@@ -52,8 +60,18 @@ def findings(config: EdgeConfig, say: Callable[[str], None]) -> Iterator[Finding
         yield _liveness(config, say)
     if config.ignore_dir and not config.ignore_dir.is_dir():
         yield Finding("ignore_dir", False, f"there is no folder {config.ignore_dir}")
-    for camera in config.cameras:
-        yield _camera(camera, analyser)
+    yield _decoding()
+    for camera in config.cameras if cameras is None else cameras:
+        say(f"Looking through {camera.camera_id} for {look_s:g} s: let somebody walk past as they would.")
+        yield from _camera(camera, analyser, look_s)
+
+
+def _decoding() -> Finding:
+    probes = list(probe_hardware())
+    working = [each.name for each in probes if each.works]
+    others = ", ".join(f"{each.name} ({each.words})" for each in probes if not each.works)
+    usable = ", ".join(["software", *working])
+    return Finding("decoding", True, f"usable here: {usable}" + (f"; not: {others}" if others else ""))
 
 
 def _liveness(config: EdgeConfig, say: Callable[[str], None]) -> Finding:
@@ -83,26 +101,18 @@ def _broker(identity: Identity) -> Finding:
     return Finding("broker", True, f"{broker.host}:{broker.port} is there")
 
 
-def _camera(camera: CameraConfig, analyser: FaceAnalyser) -> Finding:
-    """Look through the camera for a few seconds."""
-    source, until, frames, faces = VideoSource(camera), time.monotonic() + LOOK_S, 0, 0
-    source.start()
-    size = ""
-    try:
-        while time.monotonic() < until:
-            if (frame := source.take(0.5)) is not None:
-                frames += 1
-                picture = frame.picture
-                found = find_faces(picture, analyser, scale=search_scale(picture, analyser))
-                faces = max(faces, len(found))
-                size = f"{picture.width}x{picture.height}"
-        health = source.health()
-    finally:
-        source.stop()
+def _camera(camera: CameraConfig, analyser: FaceAnalyser, look_s: float) -> Iterator[Finding]:
+    """Yield how the picture is, how the faces are, and what to change."""
     where = f"camera {camera.camera_id}"
-    if not frames:
-        return Finding(
-            where, False, f"no picture from {camera.shown_url} ({health.reason.value or 'timeout'})"
-        )
-    words = f"{size}, {health.fps:.1f} pictures/s, up to {faces} faces at once"
-    return Finding(where, health.state is CameraState.ONLINE, words)
+    try:
+        look = look_through(camera, analyser, look_s)
+    except NoPictureError as error:
+        yield Finding(where, False, f"no picture from {camera.shown_url} ({error.reason.value})")
+        return
+    judged = suitability(look)
+    is_good = judged.verdict is not Verdict.POOR
+    is_whole = look.broke_off in (CameraReason.NONE, CameraReason.ENDED)
+    yield Finding(where, is_whole, picture_words(look, judged))
+    yield Finding(where, is_good, face_words(look, judged), numbers=numbers(look, judged))
+    for words in advice_words(look, judged):
+        yield Finding(where, is_good, words, is_advice=True)

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from common import VERSION
 from common.logs import set_up
 from common.settings import SettingsError
 from edge_agent.config import EdgeConfig, read_edge_config
+
+if TYPE_CHECKING:
+    from edge_agent.check import Finding
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 DEFAULT_CONFIG = "/etc/hadir/agent.yaml"
@@ -27,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     join.add_argument("link", help="https://server/CODE, from the server's administrator")
     join.add_argument("--name", default="", help="what this box is called (its host name)")
     check = _add(commands, "check", "tell whether everything works", _check)
+    check.add_argument("--camera", metavar="ID", help="look through this camera only (all of them)")
+    check.add_argument("--seconds", type=float, default=6.0, help="how long to look through each camera (6)")
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
     from edge_agent import calibrate, identify, models
 
@@ -116,15 +122,30 @@ def _check(args: argparse.Namespace) -> int:
     from edge_agent.check import findings
 
     config = _config(args)
+    cameras = [each for each in config.cameras if args.camera in (None, each.camera_id)]
+    if not cameras:
+        known = ", ".join(each.camera_id for each in config.cameras)
+        return _fail(f"There is no camera {args.camera!r} in {args.config}; there are: {known}.", EXIT_USAGE)
+    if not 1 <= args.seconds <= 600:
+        return _fail("--seconds must be from 1 to 600.", EXIT_USAGE)
     set_up("ERROR", secrets=_camera_secrets(config))
     good = True
-    for finding in findings(config, _say):
+    for finding in findings(config, _say, cameras=cameras, look_s=args.seconds):
         good = good and finding.is_good
-        if args.json:
-            print(json.dumps({"subject": finding.subject, "ok": finding.is_good, "words": finding.words}))
-        else:
-            print(f"{'ok  ' if finding.is_good else 'FAIL'}  {finding.subject}: {finding.words}", flush=True)
+        print(_as_json(finding) if args.json else _as_line(finding), flush=True)
     return 0 if good else EXIT_FAILED
+
+
+def _as_line(finding: "Finding") -> str:
+    mark = "->  " if finding.is_advice else "ok  " if finding.is_good else "FAIL"
+    return f"{mark}  {finding.subject}: {finding.words}"
+
+
+def _as_json(finding: "Finding") -> str:
+    told: dict[str, object] = {"subject": finding.subject, "ok": finding.is_good, "words": finding.words}
+    if finding.is_advice:
+        told["is_advice"] = True
+    return json.dumps(told | ({"camera": finding.numbers} if finding.numbers else {}))
 
 
 def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ class CameraPipeline:
         self._files: dict[int, _File] = {}
         self._next_number = 1
         self.tally = Tally()
+        self.grey: np.ndarray | None = None  # GREY, of the newest frame
         self._search = Search(analyser, self.tally, attention, camera.watch, camera.search_px)
         self._zones = camera.zones
         self._searched: Gallery | None = None
@@ -105,7 +106,7 @@ class CameraPipeline:
 
     def process(self, frame: Frame) -> list[Sighted]:
         """Return what is due after frame, which is later than any before."""
-        grey = frame.picture.grey(GREY)
+        self.grey = grey = frame.picture.grey(GREY)
         scene = self._search.scene(frame, grey)
         ended = self._ended_by(scene)
         expected = [file.track.predicted(frame.mono, self._tracking) for file in self._files.values()]

@@ -1,12 +1,12 @@
 """What a camera shows, sample by sample: a live stream, a file played in real time, or a webcam."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.events import CameraReason
-from edge_agent.adapters.decoding import Decoder, Opening, SourceError, Video, picture_of
+from edge_agent.adapters.decoding import Decoder, Opening, SourceError, Video, VideoFrame, picture_of
 from edge_agent.adapters.opencv import cv2
 from edge_agent.adapters.rtsp_probe import reason_refused, reason_unreachable
 from edge_agent.config import CameraConfig
@@ -85,17 +85,38 @@ def _stream(camera: CameraConfig, is_calm: Callable[[], bool]) -> Reader:
 def _live_samples(
     video: Video, decoder: Decoder, camera: CameraConfig, is_calm: Callable[[], bool]
 ) -> Reader:
-    apart = 1 / camera.sample_fps
-    due = time.monotonic()
+    due = Due(1 / camera.sample_fps, time.monotonic())
     for packet in video.packets():
         now = time.monotonic()
-        is_due = now >= due
-        frames = decoder.feed(packet, is_wanted=is_due, is_idle=is_calm(), at_s=now)
-        if not is_due or not (frames or decoder.is_resting):
-            yield None
-            continue
-        due = max(due + apart, now - apart)
-        yield Sample(picture_of(frames[-1]) if frames else None)
+        frames = decoder.feed(packet, is_wanted=due.is_at(now), is_idle=is_calm(), at_s=now)
+        yield _sample(frames, decoder, due, now)
+
+
+class Due:
+    """When the next sample is due, on any steady clock."""
+
+    def __init__(self, apart_s: float, first_s: float) -> None:
+        self.apart_s, self.next_s = apart_s, first_s
+
+    def is_at(self, now_s: float) -> bool:
+        return now_s >= self.next_s - 1e-3
+
+    def met(self, now_s: float) -> None:
+        """Move on; what was missed is not made up for."""
+        self.next_s = max(self.next_s + self.apart_s, now_s - self.apart_s)
+
+
+def _sample(frames: Sequence[VideoFrame], decoder: Decoder, due: Due, now_s: float) -> Sample | None:
+    """Return the sample that is due, if any. A picture decoded at rest is always one: there are few."""
+    if decoder.is_resting:
+        is_met = due.is_at(now_s)
+        if is_met:
+            due.met(now_s)
+        return Sample(picture_of(frames[-1])) if frames else Sample(None) if is_met else None
+    if not frames or not due.is_at(now_s):
+        return None
+    due.met(now_s)
+    return Sample(picture_of(frames[-1]))
 
 
 def _file(camera: CameraConfig, is_calm: Callable[[], bool], pause: Callable[[float], object]) -> Reader:
@@ -132,20 +153,19 @@ def _played(
     """Play a file once, which began at start_s; return the time of its last picture, None without one."""
     if time.time() - start_s > 1.0:
         video.seek(time.time() - start_s)
-    decoder, apart, last_s = Decoder(video, may_rest=camera.rests), 1 / camera.sample_fps, None
-    due_s, sampled = 0.0, time.monotonic()
+    decoder, last_s = Decoder(video, may_rest=camera.rests), None
+    due, sampled = Due(1 / camera.sample_fps, 0.0), time.monotonic()
     for packet in video.packets():
-        at_s = video.at_s(packet.pts if packet.pts is not None else packet.dts) or 0.0
+        # Packets come in the order of decoding: by their pictures' times they would go back and forth.
+        at_s = video.at_s(packet.dts if packet.dts is not None else packet.pts) or 0.0
         pause(start_s + at_s - time.time())
         is_late = time.time() - (start_s + at_s) > LATE_S and time.monotonic() - sampled < PATIENCE_S
-        is_due = at_s >= due_s - 1e-3 and not is_late
-        frames = decoder.feed(packet, is_wanted=is_due, is_idle=is_calm(), at_s=at_s)
+        is_wanted = due.is_at(at_s) and not is_late
+        frames = decoder.feed(packet, is_wanted=is_wanted, is_idle=is_calm(), at_s=at_s)
         last_s = max(at_s, last_s or 0.0)
-        if is_due and (frames or decoder.is_resting):
-            due_s, sampled = max(due_s + apart, at_s - apart), time.monotonic()
-            yield Sample(picture_of(frames[-1]) if frames else None)
-        else:
-            yield None
+        sample = None if is_late else _sample(frames, decoder, due, at_s)
+        sampled = time.monotonic() if sample else sampled
+        yield sample
     for frame in decoder.end()[-1:]:
         yield Sample(picture_of(frame))
     return last_s + 1 / video.fps if last_s is not None else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av import VideoFrame
 from av.codec.hwaccel import HWAccel
 
 from common.events import CameraReason
@@ -104,7 +105,7 @@ class Video:
         """Return a time stamp of the stream as seconds from its start."""
         return None if stamp is None else (stamp - (self.stream.start_time or 0)) * self.time_base
 
-    def drained(self) -> list[av.VideoFrame]:
+    def drained(self) -> list[VideoFrame]:
         """Return the pictures that the decoder still holds, at the end."""
         if isinstance(self.context, ChildContext):
             self.context.close()
@@ -145,7 +146,7 @@ def _length_bytes(extradata: bytes | None) -> int:
     return (extradata[at] & 3) + 1
 
 
-def picture_of(frame: av.VideoFrame) -> DecodedPicture:
+def picture_of(frame: VideoFrame) -> DecodedPicture:
     """Return a decoded frame as a picture that shares its memory until its colours are asked for."""
     if frame.format.name not in WITH_LUMA:
         frame = frame.reformat(format="yuv420p")
@@ -173,7 +174,7 @@ class Decoder:
         """Tell whether only key frames are decoded just now."""
         return self._is_resting
 
-    def feed(self, packet: av.Packet, *, is_wanted: bool, is_idle: bool, at_s: float) -> list[av.VideoFrame]:
+    def feed(self, packet: av.Packet, *, is_wanted: bool, is_idle: bool, at_s: float) -> list[VideoFrame]:
         """Return what comes out of the decoder after packet, often nothing.
 
         is_wanted: a sample is due with this packet; is_idle: key frames are enough; at_s: any steady clock.
@@ -195,7 +196,7 @@ class Decoder:
             return frames
         return [*frames, *self._decoded(packet)]
 
-    def end(self) -> list[av.VideoFrame]:
+    def end(self) -> list[VideoFrame]:
         """Return what the decoder still held at the end of a file."""
         return [*self._caught_up(), *self._decoded(None)]
 
@@ -211,7 +212,7 @@ class Decoder:
         is_near = since is not None and since <= self._rest.most_gap_s
         return is_near and len(self._pending) < MOST_PENDING
 
-    def _key_frame_alone(self, packet: av.Packet) -> list[av.VideoFrame]:
+    def _key_frame_alone(self, packet: av.Packet) -> list[VideoFrame]:
         """Decode a key frame and have it out at once; should the scene wake up, decoding goes on from it."""
         self.skipped += max(0, len(self._pending) - 1)
         self._video.context.flush_buffers()
@@ -220,15 +221,15 @@ class Decoder:
         self._pending, self._is_resting = [packet], True
         return frames[-1:]
 
-    def _caught_up(self) -> list[av.VideoFrame]:
+    def _caught_up(self) -> list[VideoFrame]:
         """Decode what was left out since the last key frame; only the newest picture of it is of interest."""
         pending, self._pending, self._is_resting = self._pending, [], False
-        frames: list[av.VideoFrame] = []
+        frames: list[VideoFrame] = []
         for each in pending:
             frames = self._decoded(each) or frames
         return frames[-1:]
 
-    def _decoded(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+    def _decoded(self, packet: av.Packet | None) -> list[VideoFrame]:
         try:
             frames = self._video.context.decode(packet)
         except (av.FFmpegError, OSError, ValueError) as error:

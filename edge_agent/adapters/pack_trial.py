@@ -9,6 +9,8 @@ from insightface.data import get_image
 
 from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError
 from edge_agent.adapters.pack_download import PackError
+from edge_agent.faces import embed_faces, find_faces, search_scale
+from edge_agent.picture import ColourPicture
 
 SURE = 0.5  # detector score of a face that any detector should find
 
@@ -31,8 +33,10 @@ def try_pack(pack: Path) -> Trial:
         raise PackError(str(error)) from error
     photograph, began = get_image("t1"), time.monotonic()
     try:
-        faces = [each for each in analyser.detect(photograph) if each.score >= SURE]
-        rows = analyser.embed(photograph, faces)
+        picture = ColourPicture(photograph)
+        found = find_faces(picture, analyser, scale=search_scale(picture, analyser))
+        faces = [each for each in found if each.score >= SURE]
+        rows = embed_faces(picture, faces, analyser)
     except Exception as error:  # a model of another kind fails in any way it likes
         raise PackError(f"it loads, but does not run: {error}") from error
     if not faces:

@@ -27,6 +27,9 @@ from central_server.services.close_day import close_due_days
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.recompute_attendance import recompute_range
 from central_server.services.record_event import record_events
+from central_server.services.record_health import record_heartbeat
+from common.events import CameraHealth, CameraReason, CameraState, Heartbeat
+from common.ids import CameraId
 from tests import builders
 from tests.builders import EIGHT_IN_JAKARTA as EIGHT
 from tests.builders import an_envelope, an_event
@@ -191,6 +194,44 @@ def test_nobody_is_off_while_the_agent_is_silent(plant):
     assert one(plant, Presence, employee_id="EMP001").state == "unknown"  # a whole threshold of looking first
     evaluate(plant, EIGHT + 66 * MINUTE, since=EIGHT + 60 * MINUTE)
     assert one(plant, Presence, employee_id="EMP001").reason == "out_of_area"
+
+
+@pytest.mark.parametrize("reason", ["dark", "frozen", "covered", "moved"])
+def test_nobody_is_off_while_the_camera_sees_nothing(plant, reason):
+    """A picture in which nobody can be seen proves no absence: unknown, and IT is told about the camera.
+
+    Once it sees again, the five minutes begin anew.
+    """
+    with UnitOfWork(plant) as work:
+        builders.a_recipient(work.session, role="it", name="IT", phone="6281200000008")
+    record(plant, an_event(1, at=EIGHT), now=EIGHT)
+    evaluate(plant, EIGHT + MINUTE)
+
+    blind_from, sees_from = EIGHT + 2 * MINUTE, EIGHT + 20 * MINUTE
+    for minute in (2, 6, 15):
+        heard(plant, EIGHT + minute * MINUTE, CameraState.DEGRADED, CameraReason(reason), since=blind_from)
+        assert one(plant, Presence, employee_id="EMP001").state == "unknown"
+    assert (one(plant, Alert).kind, one(plant, Notification).recipient) == ("camera_down", "6281200000008")
+    assert f"DOWN ({reason})" in one(plant, Alert).log
+
+    heard(plant, EIGHT + 24 * MINUTE, CameraState.ONLINE, CameraReason.NONE, since=sees_from)
+    assert one(plant, Presence, employee_id="EMP001").state == "unknown"
+    assert (one(plant, Alert).state, one(plant, Alert).close_reason) == ("closed", "back")
+    heard(plant, EIGHT + 26 * MINUTE, CameraState.ONLINE, CameraReason.NONE, since=sees_from)
+    assert one(plant, Presence, employee_id="EMP001").state == "off"
+
+
+def heard(
+    engine: Engine, now: datetime, state: CameraState, reason: CameraReason, *, since: datetime
+) -> None:
+    """The agent says how its camera is; then time passes."""
+    ms, began = (round(each.timestamp() * 1000) for each in (now, since))
+    camera = CameraHealth(camera_id=CameraId("plant-cam"), state=state, reason=reason, since=began)
+    with UnitOfWork(engine) as work:
+        beat = Heartbeat(sid="", ts=ms, reported_to=ms, cameras=(camera,))
+        record_heartbeat("plant-agent", beat, work, now)
+    with UnitOfWork(engine) as work:
+        evaluate_site(work, "plant", builders.the_rules(), now=now)
 
 
 def test_a_backlog_that_is_still_draining_keeps_everybody_unknown(plant):

@@ -97,6 +97,18 @@ def test_a_camera_without_a_zone_stands_for_itself():
     assert covered.since(None, "c2") is None
 
 
+BLIND = ("dark", "frozen", "covered", "moved", "decode")
+
+
+@pytest.mark.parametrize("reason", BLIND)
+def test_a_camera_that_sends_pictures_but_sees_nobody_proves_nothing(reason):
+    """A degraded camera takes its zone's coverage away as a dead one does."""
+    blind = a_camera("c2", state="degraded", reason=reason)
+    covered = site_coverage([an_agent()], [a_camera(), blind], NOW)
+    assert covered.since("gate", "c1") is None
+    assert not covered.is_watching("c2") and covered.is_watching("c1")
+
+
 def decided(agents, cameras, *open_ones, listening_since=NOW - 3600 * SECOND):
     return outage_alerts(
         agents, cameras, open_ones, site_id="plant", now=NOW, listening_since=listening_since
@@ -110,6 +122,15 @@ def test_a_dead_camera_is_one_alert():
     assert (alert.kind, alert.camera_id, alert.reason) == ("camera_down", "c1", "timeout")
     assert decided([an_agent()], [down(since_s=30)]) == []
     assert decided([an_agent()], [down()], OpenOne(alert_id=1, kind="camera_down", camera_id="c1")) == []
+
+
+@pytest.mark.parametrize("reason", BLIND)
+def test_a_camera_that_sees_nobody_is_told_of_as_a_dead_one(reason):
+    """With its reason, after three heartbeats; that it sees again closes the alert."""
+    (alert,) = decided([an_agent()], [down(state="degraded", reason=reason)])
+    assert isinstance(alert, OpenAlert)
+    assert (alert.kind, alert.camera_id, alert.reason) == ("camera_down", "c1", reason)
+    assert decided([an_agent()], [down(state="degraded", reason=reason, since_s=30)]) == []
 
 
 def test_a_dead_agent_covers_its_cameras():
