@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from edge_agent.core import motion
 from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
     NOT_YET,
+    SETTLED,
     Probe,
     Standing,
     Verdict,
     beaten,
     break_at,
     doubts,
+    is_much_better,
     pace_s,
     searched,
     settled,
@@ -165,12 +168,15 @@ class CameraPipeline:
                 is_ambiguous=file.track.is_ambiguous,
                 doubts=file.doubts,
             )
-            if not file.probes or frame.mono - file.probes[-1].at_ms >= pace * 1000:
-                assessment = assess(detection, grey_crop(frame.picture, detection.box), self._quality)
-                if assessment.flaw is None:
-                    looks.append(_Look(file, detection, assessment))
-                else:
-                    self.tally.flaws[assessment.flaw.value] += 1
+            since_s = (frame.mono - file.probes[-1].at_ms) / 1000 if file.probes else inf
+            is_due = since_s >= pace
+            if not is_due and (since_s < self._policy.spacing_s or file.verdict.standing in SETTLED):
+                continue
+            assessment = assess(detection, grey_crop(frame.picture, detection.box), self._quality)
+            if assessment.flaw is not None:
+                self.tally.flaws[assessment.flaw.value] += 1
+            elif is_due or is_much_better(assessment.quality, file.probes, file.verdict):
+                looks.append(_Look(file, detection, assessment))
         return looks
 
     def _observe(self, looks: Sequence[_Look], frame: Frame, liveness: LivenessWatch) -> None:

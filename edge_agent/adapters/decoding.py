@@ -17,7 +17,7 @@ from av.codec.hwaccel import HWAccel
 
 from common.events import CameraReason
 from edge_agent.adapters.ffmpeg_child import ChildContext, ChildError
-from edge_agent.core.packets import REST, RestPolicy, Usual, is_unreferenced
+from edge_agent.core.packets import REST, RestPolicy, Sizes, is_unreferenced
 from edge_agent.picture import DecodedPicture
 
 log = logging.getLogger(__name__)
@@ -163,7 +163,8 @@ class Decoder:
     ) -> None:
         self._video, self._may_rest, self._skips, self._rest = video, may_rest, skips, rest
         self._pending: list[av.Packet] = []  # received, not decoded yet; begins with a key frame, or goes on
-        self._usual = Usual()
+        self._sizes = Sizes()
+        self._awake_until_s = 0.0
         self._last_key_s: float | None = None
         self._is_resting = False
         self._bad = self._silent = 0
@@ -182,8 +183,10 @@ class Decoder:
         is_spare = not packet.is_keyframe and is_unreferenced(
             memoryview(packet), self._video.codec, self._video.length_bytes
         )
-        is_spike = not packet.is_keyframe and self._is_spike(packet.size)
-        may = is_idle and self._may_rest and not is_spike and self._keys_are_near(packet, at_s)
+        if not packet.is_keyframe and not is_spare and self._is_rise(packet.size):
+            self._awake_until_s = at_s + self._rest.awake_s
+        is_calm = is_idle and at_s >= self._awake_until_s
+        may = self._keys_are_near(packet, at_s) and is_calm and self._may_rest
         if may and packet.is_keyframe:
             return self._key_frame_alone(packet)
         if may:
@@ -200,9 +203,9 @@ class Decoder:
         """Return what the decoder still held at the end of a file."""
         return [*self._caught_up(), *self._decoded(None)]
 
-    def _is_spike(self, size: int) -> bool:
-        before, self._usual = self._usual, self._usual.with_packet(size, self._rest)
-        return before.is_spike(size, self._rest)
+    def _is_rise(self, size: int) -> bool:
+        self._sizes = self._sizes.with_packet(size)
+        return self._sizes.is_rise(self._rest)
 
     def _keys_are_near(self, packet: av.Packet, at_s: float) -> bool:
         """Tell whether key frames come often enough to live on them."""

@@ -15,6 +15,7 @@ from edge_agent.core.gallery import Gallery
 from edge_agent.core.identification import Match, MatchPolicy, clear
 
 KEPT = 8  # probes of a track: the newest ones
+BETTER = 1.15  # times the quality of every look so far: worth another one at once
 PATIENCE = 6  # good probes after which a face just below the threshold is unknown all the same
 MOST_DOUBTS = 3  # good looks in a row that do not show who was recognised, until they count as another
 UNKNOWN_AFTER_S = 2.0  # between the first and the last good probe of an unknown still in view
@@ -264,6 +265,20 @@ def _likeness(a: Probe, b: Probe) -> float:
     return float(a.embedding @ b.embedding)
 
 
+def _is_promising(probes: Sequence[Probe], verdict: Verdict, policy: MatchPolicy) -> bool:
+    """Tell whether it may still become clear that this is somebody: a look came near one person."""
+    if verdict.standing is not Standing.TENTATIVE:
+        return False
+    near = policy.threshold - policy.two_extra
+    matches = (each.found.match for each in probes if each.found)
+    return any(each and each.similarity >= near and each.margin >= policy.margin for each in matches)
+
+
+def is_much_better(quality: float, probes: Sequence[Probe], verdict: Verdict) -> bool:
+    """Tell whether a crop of this quality promises more than every look so far of a face not known yet."""
+    return verdict.standing not in SETTLED and all(quality >= BETTER * each.quality for each in probes)
+
+
 def pace_s(
     probes: Sequence[Probe], verdict: Verdict, policy: MatchPolicy, *, is_ambiguous: bool, doubts: int
 ) -> float:
@@ -278,5 +293,7 @@ def pace_s(
     tried_enough = verdict.standing not in SETTLED and len(probes) == KEPT
     if not is_clear and not tried_enough:
         return policy.spacing_s
+    if not is_clear and _is_promising(probes, verdict, policy):
+        return 3 * policy.spacing_s
     span_s = (probes[-1].at_ms - probes[0].at_ms) / 1000
     return min(max(policy.reverify_s, span_s), max(policy.reverify_s, policy.seldom_s))

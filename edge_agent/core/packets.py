@@ -1,8 +1,8 @@
 """Which packets of a video are worth decoding. Decoding is the dearest thing that a camera costs.
 
 Pictures that no other picture is built on need decoding only when they are sampled themselves. And while
-nothing moves before a camera, its key frames are enough: the packets in between are kept, and when one of
-them is far larger than they were of late - something moved - they are all decoded after all.
+nothing moves before a camera, its key frames are enough: the packets in between are kept, and when they grow
+far larger than they were of late - something moves - they are all decoded after all.
 """
 
 from dataclasses import dataclass
@@ -50,27 +50,30 @@ def _unit_heads(data: bytes, length_bytes: int) -> list[int]:
 class RestPolicy:
     """When key frames are enough."""
 
-    most_gap_s: float = 4.0  # between key frames: with longer gaps a camera is never at rest
-    spike: float = 1.6  # times the largest packet of late: something moved
+    most_gap_s: float = 2.5  # between key frames: with longer gaps a camera is never at rest
+    rise: float = 1.6  # times the usual size: something moves
     least_bytes: int = 400  # beyond it: tiny packets vary by nothing
-    fading: float = 0.995  # of the largest size of late, a packet: half in five seconds of 25 fps
-    known_after: int = 10  # packets before sizes mean anything
+    in_a_row: int = 4  # packets that are so large: a single one is a pulse of the encoder
+    known_after: int = 20  # packets before their usual size means anything
+    awake_s: float = 1.0  # once something moved, the scene is looked at for at least so long
 
 
 REST = RestPolicy()
+REMEMBERED = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
-    """How large the packets between key frames have been of late."""
+class Sizes:
+    """How large the packets between key frames have been of late, in bytes, the newest last."""
 
-    peak: float = 0.0  # bytes
-    count: int = 0
+    recent: tuple[int, ...] = ()
 
-    def is_spike(self, size: int, policy: RestPolicy) -> bool:
-        """Tell whether a packet is far larger than any of late."""
-        return self.count >= policy.known_after and size > self.peak * policy.spike + policy.least_bytes
+    def with_packet(self, size: int) -> "Sizes":
+        return Sizes((*self.recent, size)[-REMEMBERED:])
 
-    def with_packet(self, size: int, policy: RestPolicy) -> "Usual":
-        """Return the same after one more packet. What recurs, like a pulse of the encoder, becomes usual."""
-        return Usual(max(float(size), self.peak * policy.fading), self.count + 1)
+    def is_rise(self, policy: RestPolicy) -> bool:
+        """Tell whether the newest packets, all of them, are far larger than is usual."""
+        if len(self.recent) < policy.known_after:
+            return False
+        usual = sorted(self.recent)[len(self.recent) // 2]
+        return min(self.recent[-policy.in_a_row :]) > usual * policy.rise + policy.least_bytes
