@@ -34,9 +34,10 @@ from edge_agent.core.liveness import LiveLook, is_due, parted, summed_up, with_l
 from edge_agent.core.quality import Assessment, QualityPolicy, assess
 from edge_agent.core.resighting import Announced, DueEvent, due_kind
 from edge_agent.core.tracking import Track, TrackPolicy, advance
-from edge_agent.faces import embed_faces, evidence_crop, grey_crop
+from edge_agent.faces import closer_look, evidence_crop, grey_crop, recogniser_crop
 from edge_agent.frame import Frame
 from edge_agent.liveness import LivenessWatch
+from edge_agent.picture import Picture
 from edge_agent.ports import FaceAnalyser
 from edge_agent.searching import Search, Tally
 
@@ -70,7 +71,8 @@ class _Look:
     """A face in the present frame that is worth an embedding."""
 
     file: _File
-    detection: Detection
+    picture: Picture  # where the crop is taken from: the frame's, or that of a sharper stream
+    detection: Detection  # in picture
     assessment: Assessment
 
 
@@ -172,22 +174,24 @@ class CameraPipeline:
             is_due = since_s >= pace
             if not is_due and (since_s < self._policy.spacing_s or file.verdict.standing in SETTLED):
                 continue
-            assessment = assess(detection, grey_crop(frame.picture, detection.box), self._quality)
+            picture, face = closer_look(frame, detection, self._analyser)
+            assessment = assess(face, grey_crop(picture, face.box), self._quality)
             if assessment.flaw is not None:
                 self.tally.flaws[assessment.flaw.value] += 1
             elif is_due or is_much_better(assessment.quality, file.probes, file.verdict):
-                looks.append(_Look(file, detection, assessment))
+                looks.append(_Look(file, picture, face, assessment))
         return looks
 
     def _observe(self, looks: Sequence[_Look], frame: Frame, liveness: LivenessWatch) -> None:
         """Note how alive the faces look, of tracks of which that or the identity is not clear yet."""
         due = [each for each in looks if is_due(each.file.live_looks, is_clear=_is_clear(each.file))]
-        scores = liveness.scores(frame.picture, [each.detection for each in due])
-        for each, score in zip(due, scores, strict=True):
+        for each in due:
+            (score,) = liveness.scores(each.picture, [each.detection])
             each.file.live_looks = with_look(each.file.live_looks, frame.mono, score)
 
     def _embedded(self, looks: Sequence[_Look], frame: Frame) -> list[Probe]:
-        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
+        crops = [recogniser_crop(look.picture, look.detection, self._analyser) for look in looks]
+        embeddings = self._analyser.embed(crops)
         self.tally.embedded += len(looks)
         probes = []
         for look, embedding in zip(looks, embeddings, strict=True):
@@ -203,10 +207,10 @@ class CameraPipeline:
         file, assessment = look.file, look.assessment
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
-            file.crop, file.quality = evidence_crop(frame.picture, look.detection.box), assessment.quality
+            file.crop, file.quality = evidence_crop(look.picture, look.detection.box), assessment.quality
         at = break_at(file.probes, file.verdict, gallery, self._policy)
         if at is not None:
-            ended.append(self._split(file, at, evidence_crop(frame.picture, look.detection.box)))
+            ended.append(self._split(file, at, evidence_crop(look.picture, look.detection.box)))
         file.verdict = settled(file.verdict, weigh(file.probes, gallery, self._policy))
         file.doubts = doubts(file.probes, file.verdict, gallery, self._policy)
         file.track = replace(file.track, is_ambiguous=False)

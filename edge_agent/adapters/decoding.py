@@ -23,6 +23,14 @@ from edge_agent.picture import DecodedPicture
 log = logging.getLogger(__name__)
 av.logging.set_level(av.logging.PANIC)
 
+# UDP loses packets and shows grey smears. Left to itself FFmpeg studies a stream for seconds before it hands
+# over the first picture.
+LIVE = {
+    "rtsp_transport": "tcp",
+    "fflags": "+discardcorrupt",
+    "analyzeduration": "500000",
+    "fpsprobesize": "2",
+}
 MOST_PENDING = 400  # packets kept while resting
 MOST_BAD = 50  # packets in a row that cannot be decoded
 MOST_SILENT = 300  # packets in a row that give no picture
@@ -56,7 +64,7 @@ class Video:
     def __init__(self, opening: Opening, *, file: Any = None) -> None:
         """Open what opening says, or an open file instead of its address. Raises SourceError."""
         self._opening = opening
-        options = {"rtsp_transport": "tcp", "fflags": "+discardcorrupt+nobuffer"} if opening.is_live else {}
+        options = LIVE if opening.is_live else {}
         try:
             self._container = av.open(
                 file or opening.url,
