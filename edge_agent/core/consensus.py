@@ -261,6 +261,23 @@ def disagrees(probe: Probe, others: Sequence[Probe], policy: MatchPolicy) -> boo
     return bool(good) and all(_likeness(probe, each) < policy.same_face for each in good)
 
 
+def is_back(
+    lost: Sequence[Probe], told: Verdict, new: Sequence[Probe], now: Verdict, policy: MatchPolicy
+) -> bool:
+    """Tell whether a new track shows the face of one that was lost a moment ago.
+
+    Two that were given one name are one; else their good looks have to be alike, all in all, and the names,
+    if there are any, must not differ.
+    """
+    names = {each.employee_id for each in (told, now) if each.standing is Standing.CONFIRMED}
+    if len(names) > 1:
+        return False
+    if told.standing is now.standing is Standing.CONFIRMED:
+        return True
+    pairs = [_likeness(a, b) for a in lost for b in new if a.is_good and b.is_good]
+    return bool(pairs) and sum(pairs) / len(pairs) >= policy.rejoin
+
+
 def _likeness(a: Probe, b: Probe) -> float:
     return float(a.embedding @ b.embedding)
 

@@ -88,6 +88,27 @@ def test_a_cut_ends_every_track_at_once():
     assert len({each.track_id for each in events}) == 2
 
 
+def test_a_face_that_comes_back_within_moments_is_the_same_track():
+    """Two seconds behind a pillar break nothing, for the enrolled and for strangers; ten seconds do."""
+    for name, first in (("ani", ("seen", "ani")), ("stranger", ("unknown", None))):
+        for away_s, times in ((2.6, 1), (10, 2)):
+            frames = [*staying(name, 4, similarity=0.85), *[[]] * round(away_s * 5)]
+            events, _ = play([*frames, *staying(name, 4, similarity=0.85)], GALLERY)
+            assert told(events) == [first, ("left", first[1])] * times, (name, away_s)
+            assert len({each.track_id for each in events}) == times
+
+
+def test_another_face_does_not_take_up_a_lost_track():
+    """Who comes to the same place after somebody left is somebody else."""
+    for newcomer in ("budi", "stranger"):
+        frames = [*staying("ani", 4, similarity=0.85), *[[]] * 12]
+        events, _ = play([*frames, *staying(newcomer, 4, similarity=0.85)], GALLERY)
+        assert len({each.track_id for each in events}) == 2
+        left = [each for each in events if each.kind is EventKind.LEFT]
+        assert [each.employee_id for each in left] == ["ani", "budi" if newcomer == "budi" else None]
+        assert left[0].last_seen - 10**12 == 3800
+
+
 def test_nobody_is_named_in_two_places_at_once():
     """A lookalike beside the person is not named; one who was named first hands the name over."""
     both = [Scripted("ani", HERE, similarity=0.9), Scripted("ani", THERE, similarity=0.6)]
