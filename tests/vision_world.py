@@ -140,7 +140,7 @@ TEXTURE = np.random.default_rng(7).integers(0, 255, (480, 640, 3), dtype=np.uint
 
 
 def painted(faces: Sequence[Scripted]) -> np.ndarray:
-    """Return the stage with something where each face is: what does not change the picture is not looked at."""
+    """Return the stage with something where each face is: where nothing changes, nobody looks."""
     image = TEXTURE.copy()
     for each in faces:
         box = each.box

@@ -286,7 +286,7 @@ def _is_promising(probes: Sequence[Probe], verdict: Verdict, policy: MatchPolicy
     """Tell whether it may still become clear that this is somebody: a look came near one person."""
     if verdict.standing is not Standing.TENTATIVE:
         return False
-    near = policy.threshold - policy.two_extra
+    near = policy.threshold - 2 * policy.two_extra
     matches = (each.found.match for each in probes if each.found)
     return any(each and each.similarity >= near and each.margin >= policy.margin for each in matches)
 
@@ -301,16 +301,16 @@ def pace_s(
 ) -> float:
     """Return how long after its newest probe a track is worth the next one.
 
-    At once when it may have become somebody else, soon until it is clear who it is, and then ever less often:
-    after as long again as the kept probes span.
+    At once when it may have become somebody else or nearly shows somebody, soon until it is clear who it is,
+    and then ever less often: after as long again as the kept probes span.
     """
     if not probes or is_ambiguous or disagrees(probes[-1], probes[:-1], policy):
         return 0.0
     is_clear = verdict.standing in SETTLED and verdict.frames >= policy.probes and not doubts
     tried_enough = verdict.standing not in SETTLED and len(probes) == KEPT
+    if not is_clear and _is_promising(probes, verdict, policy):
+        return 3 * policy.spacing_s if tried_enough else 0.0
     if not is_clear and not tried_enough:
         return policy.spacing_s
-    if not is_clear and _is_promising(probes, verdict, policy):
-        return 3 * policy.spacing_s
     span_s = (probes[-1].at_ms - probes[0].at_ms) / 1000
     return min(max(policy.reverify_s, span_s), max(policy.reverify_s, policy.seldom_s))
