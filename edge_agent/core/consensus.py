@@ -154,23 +154,25 @@ def _is_outweighed(claim: Verdict, looks: Sequence[_Look], gallery: Gallery, pol
 
 
 def _nobody(looks: Sequence[_Look], policy: MatchPolicy, is_over: bool) -> Verdict:
-    """Return UNKNOWN when good looks, far enough apart in time, are near nobody."""
+    """Return UNKNOWN when good looks, far enough apart in time, are near nobody.
+
+    Where nobody is enrolled yet, nobody is unknown: the gallery may be on its way.
+    """
     good = [each for each in looks if each.probe.is_good]
-    if len(good) < 2:
+    nearest = [each.nearest for each in good if each.nearest]
+    if len(good) < 2 or not nearest:
         return NOT_YET
-    best = max(
-        (each.nearest for each in good if each.nearest), key=lambda match: match.similarity, default=None
-    )
-    is_near = best is not None and best.similarity >= policy.threshold - policy.two_extra
+    best = max(nearest, key=lambda match: match.similarity)
+    is_near = best.similarity >= policy.threshold - policy.two_extra
     asked_s = policy.spacing_s if is_over else UNKNOWN_AFTER_S
     is_long_enough = good[-1].probe.at_ms - good[0].probe.at_ms >= asked_s * 1000
     if (is_near and len(good) < PATIENCE) or not is_long_enough:
         return NOT_YET
     return Verdict(
         standing=Standing.UNKNOWN,
-        similarity=best.similarity if best else None,
+        similarity=best.similarity,
         threshold=policy.threshold,
-        margin=best.margin if best else None,
+        margin=best.margin,
         frames=len(good),
     )
 

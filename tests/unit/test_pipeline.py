@@ -49,6 +49,12 @@ def test_of_a_face_to_ignore_nothing_is_told():
     assert told(play(staying("poster", 60, similarity=0.9), GALLERY)[0])[0] == ("unknown", None)
 
 
+def test_where_nobody_is_enrolled_nobody_is_unknown():
+    """An agent whose gallery is still on its way says nothing, and names who is in view once it is there."""
+    events, _ = play(staying("ani", 10), gallery_of())
+    assert events == []
+
+
 def test_embeddings_are_few():
     """A minute of one face at 5 samples a second costs some two dozen embeddings, not three hundred."""
     _, analyser = play(staying("ani", 60), GALLERY)
