@@ -85,6 +85,11 @@ class Video:
         self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
 
     @property
+    def gives_at_once(self) -> bool:
+        """Tell whether the decoder gives a picture out as soon as it is asked to: a single key frame's, too."""
+        return self._opening.decode not in ("v4l2", "vaapi", "ffmpeg")
+
+    @property
     def duration_s(self) -> float | None:
         """The length of a file, in seconds, as far as it says."""
         if self.stream.duration is not None:
@@ -170,7 +175,8 @@ class Decoder:
     def __init__(
         self, video: Video, *, may_rest: bool = True, skips: bool = True, rest: RestPolicy = REST
     ) -> None:
-        self._video, self._may_rest, self._skips, self._rest = video, may_rest, skips, rest
+        self._video, self._skips, self._rest = video, skips, rest
+        self._may_rest = may_rest and video.gives_at_once
         self._pending: list[av.Packet] = []  # received, not decoded yet; begins with a key frame, or goes on
         self._sizes = Sizes()
         self._awake_until_s = 0.0
