@@ -12,6 +12,7 @@ from edge_agent.config import CameraConfig
 from edge_agent.core import motion
 from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
+    KEPT,
     NOT_YET,
     SETTLED,
     Probe,
@@ -20,6 +21,7 @@ from edge_agent.core.consensus import (
     beaten,
     break_at,
     doubts,
+    is_back,
     is_much_better,
     pace_s,
     searched,
@@ -50,7 +52,7 @@ class Sighted:
     crop: np.ndarray | None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _File:
     """What is known about one track."""
 
@@ -98,6 +100,7 @@ class CameraPipeline:
         self._quality = QualityPolicy(min_side_px=camera.min_face_px)
         self._tracking = TrackPolicy()
         self._files: dict[int, _File] = {}
+        self._lost: list[_File] = []  # ended by a gap, and not told of yet: the face may come back
         self._next_number = 1
         self.tally = Tally()
         self.grey: np.ndarray | None = None  # GREY, of the newest frame
@@ -126,19 +129,21 @@ class CameraPipeline:
         for look, probe in zip(looks, probes, strict=True):
             self._learn(look, probe, gallery, frame, ended)
         self._search_again()
+        self._rejoin(looks)
+        ended += self._given_up(frame.mono)
         self._withhold(seen, frame, ended)
         return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
         """Return the farewells of every track when the video ends or the camera is given up."""
-        ended, self._files = list(self._files.values()), {}
+        ended, self._files, self._lost = [*self._lost, *self._files.values()], {}, []
         self._search.forget()
         return self._farewells(ended, frame_ts, mono)
 
     def _ended_by(self, scene: motion.Scene) -> list[_File]:
         match scene:
             case motion.Scene.CUT:
-                ended, self._files = list(self._files.values()), {}
+                ended, self._files, self._lost = [*self._lost, *self._files.values()], {}, []
                 return ended
             case motion.Scene.SHAKEN:
                 for file in self._files.values():
@@ -152,7 +157,7 @@ class CameraPipeline:
         tracks = [file.track for file in self._files.values()]
         step = advance(tracks, detections, frame.mono, self._next_number, self._tracking)
         self._next_number = step.next_number
-        ended += [self._files.pop(track.number) for track in step.ended]
+        self._lost += [self._files.pop(track.number) for track in step.ended]
         for track in step.tracks:
             file = self._files.setdefault(track.number, _File(track=track))
             file.track = track
@@ -246,6 +251,26 @@ class CameraPipeline:
                 file.doubts = 0
         self._searched = gallery
 
+    def _rejoin(self, looks: Sequence[_Look]) -> None:
+        """Let a new track go on as the one that was lost a moment ago, when it shows the same face."""
+        for file in (look.file for look in looks):
+            number = file.track.number
+            if file.announced.kind is not None or self._files.get(number) is not file:
+                continue
+            for lost in self._lost:
+                is_later = file.track.first_ms > lost.track.last_ms
+                if is_later and is_back(lost.probes, lost.verdict, file.probes, file.verdict, self._policy):
+                    self._lost.remove(lost)
+                    self._files[lost.track.number] = _joined(lost, self._files.pop(number))
+                    break
+
+    def _given_up(self, at_ms: int) -> list[_File]:
+        """Return the lost tracks whose faces have been away for too long."""
+        most_ms = self._tracking.rejoin_s * 1000
+        gone = [each for each in self._lost if at_ms - each.track.last_ms > most_ms]
+        self._lost = [each for each in self._lost if each not in gone]
+        return gone
+
     def _withhold(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> None:
         """Name nobody in two places at once: the more similar face keeps the name.
 
@@ -315,6 +340,22 @@ class CameraPipeline:
 
 def _is_clear(file: _File) -> bool:
     return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
+
+
+def _joined(lost: _File, back: _File) -> _File:
+    """Return back as what it is: the lost track, gone on."""
+    track = replace(back.track, number=lost.track.number, first_ms=lost.track.first_ms)
+    best = max(lost, back, key=lambda each: each.quality)
+    return replace(
+        back,
+        track=track,
+        probes=(*lost.probes, *back.probes)[-KEPT:],
+        verdict=settled(lost.verdict, back.verdict),
+        announced=lost.announced,
+        crop=best.crop,
+        quality=best.quality,
+        live_looks=(*lost.live_looks, *back.live_looks),
+    )
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:

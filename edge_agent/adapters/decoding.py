@@ -88,14 +88,15 @@ class Video:
             log.debug("the video cannot be decoded (%s)", type(error).__name__)
             raise SourceError(CameraReason.DECODE) from error
         self.codec = self.stream.codec_context.name
+        self.pixels = self.stream.codec_context.width * self.stream.codec_context.height
         self.time_base = float(self.stream.time_base or 0) or 1 / 90_000
         self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
 
     @property
-    def is_prompt(self) -> bool:
-        """Tell whether a picture comes out as soon as its packet is in; not so of a process beside us."""
-        return not isinstance(self.context, ChildContext)
+    def gives_at_once(self) -> bool:
+        """Tell whether the decoder gives a picture out as soon as it is asked to, even a single one."""
+        return self._opening.decode not in ("v4l2", "vaapi", "ffmpeg")
 
     @property
     def duration_s(self) -> float | None:
@@ -188,7 +189,7 @@ class Decoder:
         self, video: Video, *, may_rest: bool = True, skips: bool = True, rest: RestPolicy = REST
     ) -> None:
         self._video, self._skips, self._rest = video, skips, rest
-        self._may_rest = may_rest and video.is_prompt
+        self._may_rest = may_rest and video.gives_at_once
         self._pending: list[av.Packet] = []  # received, not decoded yet; begins with a key frame, or goes on
         self._sizes = Sizes()
         self._awake_until_s = 0.0
@@ -214,7 +215,9 @@ class Decoder:
         is_spare = not packet.is_keyframe and role.is_unreferenced(self._highest_layer)
         if not packet.is_keyframe and not is_spare and self._is_rise(packet.size):
             self._awake_until_s = at_s + self._rest.awake_s
-        is_calm = is_idle and at_s >= self._awake_until_s
+        is_calm = (
+            is_idle and at_s >= self._awake_until_s and self._sizes.tells(self._video.pixels, self._rest)
+        )
         may = self._keys_are_near(packet, at_s) and is_calm and self._may_rest
         if may and packet.is_keyframe:
             return self._key_frame_alone(packet)

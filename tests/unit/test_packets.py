@@ -84,6 +84,15 @@ def test_only_the_newest_sizes_are_remembered(course):
     assert len(course) >= REST.known_after or not known.is_rise(REST)
 
 
+@given(st.lists(sizes, max_size=80), st.integers(0, 10**7))
+def test_large_packets_tell_nothing_of_a_small_picture(course, pixels):
+    """The usual size is one that was there; the larger the picture, the more may be usual."""
+    known = Sizes(tuple(course[-REMEMBERED:]))
+    assert known.usual in (known.recent or (0,))
+    assert known.tells(pixels, REST) == (known.usual <= 0.015 * pixels)
+    assert not known.tells(pixels, REST) or known.tells(2 * pixels, REST)
+
+
 @given(st.integers(0, 50_000), st.integers(0, 3), st.integers(0, 100_000))
 def test_a_single_pulse_is_no_rise(usual, pulses, size):
     """Up to three large packets are the encoder's own; steady sizes, however large, are no rise at all."""
