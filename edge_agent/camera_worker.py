@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from common.events import CameraReason, CameraState
-from edge_agent.adapters.video_source import SourceHealth, VideoSource
+from edge_agent.adapters.video_source import RETRY, RetryPolicy, SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
 from edge_agent.core.camera_health import Watched, watched
 from edge_agent.frame import Frame
@@ -32,10 +32,12 @@ class CameraWorker:
         camera: CameraConfig,
         make_pipeline: Callable[[], CameraPipeline],
         put: Callable[[list[Sighted]], None],
+        *,
+        retry: RetryPolicy = RETRY,
     ) -> None:
         self.camera = camera
         self._make_pipeline, self._put = make_pipeline, put
-        self._source = VideoSource(camera)
+        self._source = VideoSource(camera, retry=retry)
         self._busy: Frame | None = None
         self._busy_since = 0.0
         self._watched = Watched()

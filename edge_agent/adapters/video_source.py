@@ -31,6 +31,9 @@ class RetryPolicy:
     stable_s: float = 30.0  # unbroken frames for this long forgive earlier failures
 
 
+RETRY = RetryPolicy()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
     """What a source can say about its camera."""
@@ -47,7 +50,7 @@ class SourceHealth:
 class VideoSource:
     """One camera's own thread. `take` hands over the newest frame not taken yet."""
 
-    def __init__(self, camera: CameraConfig, *, retry: RetryPolicy = RetryPolicy()) -> None:
+    def __init__(self, camera: CameraConfig, *, retry: RetryPolicy = RETRY) -> None:
         self._camera, self._retry = camera, retry
         self._slot: Frame | None = None
         self._ready = threading.Condition()
@@ -100,10 +103,15 @@ class VideoSource:
                 self._now_is(CameraState.OFFLINE, reason)
                 return
             lasted = self._offered[-1] - began if self._offered else 0.0
-            failures = 1 if lasted >= self._retry.stable_s else failures + 1
+            is_stable = lasted >= self._retry.stable_s
+            failures = 1 if is_stable else failures + 1
             wait = delay_s(
                 failures, chance=random.random(), first_s=self._retry.first_s, most_s=self._retry.most_s
             )
+            # Attempts begin so far apart, time-outs included: a camera that is back just after one began in
+            # vain would otherwise be found later than most_s.
+            tried = time.monotonic() - began - (lasted if is_stable else 0.0)
+            wait = max(wait - tried, self._retry.first_s / 2)
             self._now_is(CameraState.OFFLINE, reason, f"; trying again in {wait:.1f} s")
             self._stopping.wait(wait)
 
