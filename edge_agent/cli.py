@@ -149,7 +149,8 @@ def _as_json(finding: "Finding") -> str:
 
 
 def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:
-    passwords = (urlsplit(camera.url).password for camera in config.cameras if "@" in camera.url)
+    urls = (url for camera in config.cameras for url in (camera.url, camera.sub_url) if "@" in url)
+    passwords = (urlsplit(url).password for url in urls)
     return tuple(password for password in passwords if password)
 
 

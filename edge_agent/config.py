@@ -34,6 +34,7 @@ class CameraConfig:
     name: str
     url: str = field(repr=False)  # rtsp://… | a file's path | webcam:0
     zone: str
+    sub_url: str = field(default="", repr=False)  # a smaller stream; if there is one, it is searched
     sample_fps: float = 5.0
     loop: bool = False  # a file starts again when it ends
     loop_anchor_s: float | None = None  # epoch seconds since when a looping file counts as playing
@@ -50,8 +51,13 @@ class CameraConfig:
     ] = ()  # parts of the picture; the first that a face is in goes with its events
 
     @property
+    def searched_url(self) -> str:
+        """The stream that is decoded and searched."""
+        return self.sub_url or self.url
+
+    @property
     def shown_url(self) -> str:
-        return redact(self.url)
+        return redact(self.searched_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,7 @@ def _camera(section: Section) -> CameraConfig:
         camera_id=CameraId(camera_id),
         name=section.text("name", default=camera_id),
         url=_url(section),
+        sub_url=_sub_url(section),
         zone=section.text("zone", default=""),
         sample_fps=section.number("sample_fps", default=5, low=0.2, high=30),
         loop=section.flag("loop", default=False),
@@ -243,6 +250,13 @@ def _url(section: Section) -> str:
     if not url:
         section.complain("url", "a camera needs url (rtsp://…, a file, webcam:0) or url_file")
     return _located(section, url)
+
+
+def _sub_url(section: Section) -> str:
+    url = section.text("sub_url", default="")
+    if url and "://" not in url:
+        section.complain("sub_url", "sub_url must be a stream, rtsp://…")
+    return url
 
 
 def _url_in(section: Section, path: Path) -> str:

@@ -6,11 +6,15 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from edge_agent.core.geometry import Box, Detection
+from edge_agent.core.geometry import Box, Detection, iou
 from edge_agent.core.quality import CROP_PX
+from edge_agent.frame import Frame
 from edge_agent.picture import Cut, Picture
 from edge_agent.ports import FaceAnalyser
 
+COMFORTABLE_PX = 80.0  # a face this wide gains nothing from a sharper stream
+NEARBY = 3.0  # times the box: people move between the pictures of two streams
+SAME_PLACE = 0.2  # IoU
 EVIDENCE_MARGIN = 1.6  # an evidence crop shows this much more than the face
 
 
@@ -36,6 +40,25 @@ def _in_picture(found: Detection, cut: Cut) -> Detection:
 def recogniser_crop(picture: Picture, face: Detection, analyser: FaceAnalyser) -> np.ndarray:
     """Return the upright crop that the recogniser reads, from the picture's own pixels."""
     return analyser.aligned(picture.cut().image, face)
+
+
+def closer_look(frame: Frame, face: Detection, analyser: FaceAnalyser) -> tuple[Picture, Detection]:
+    """Return the picture to take a face from, a sharper stream's where that shows it larger, and the face.
+
+    Its picture is a little older or newer, so the face is searched for anew around its place.
+    """
+    if frame.closer is None or face.box.shorter_side >= COMFORTABLE_PX:
+        return frame.picture, face
+    picture = frame.closer()
+    if picture is None or picture.width <= frame.picture.width:
+        return frame.picture, face
+    times = picture.width / frame.picture.width
+    box = Box(*(side * times for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
+    found = find_faces(picture, analyser, scale=COMFORTABLE_PX / box.shorter_side, box=box.grown(NEARBY))
+    best = max(found, key=lambda each: iou(each.box, box), default=None)
+    if best is None or iou(best.box, box) < SAME_PLACE:
+        return frame.picture, face
+    return picture, best
 
 
 def embed_faces(picture: Picture, faces: Sequence[Detection], analyser: FaceAnalyser) -> np.ndarray:

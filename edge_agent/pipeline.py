@@ -12,6 +12,7 @@ from edge_agent.config import CameraConfig
 from edge_agent.core import motion
 from edge_agent.core.attention import ATTENTION, GREY, AttentionPolicy
 from edge_agent.core.consensus import (
+    KEPT,
     NOT_YET,
     SETTLED,
     Probe,
@@ -20,6 +21,7 @@ from edge_agent.core.consensus import (
     beaten,
     break_at,
     doubts,
+    is_back,
     is_much_better,
     pace_s,
     searched,
@@ -34,9 +36,10 @@ from edge_agent.core.liveness import LiveLook, is_due, parted, summed_up, with_l
 from edge_agent.core.quality import Assessment, QualityPolicy, assess
 from edge_agent.core.resighting import Announced, DueEvent, due_kind
 from edge_agent.core.tracking import Track, TrackPolicy, advance
-from edge_agent.faces import embed_faces, evidence_crop, grey_crop
+from edge_agent.faces import closer_look, evidence_crop, grey_crop, recogniser_crop
 from edge_agent.frame import Frame
 from edge_agent.liveness import LivenessWatch
+from edge_agent.picture import Picture
 from edge_agent.ports import FaceAnalyser
 from edge_agent.searching import Search, Tally
 
@@ -49,7 +52,7 @@ class Sighted:
     crop: np.ndarray | None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _File:
     """What is known about one track."""
 
@@ -70,7 +73,8 @@ class _Look:
     """A face in the present frame that is worth an embedding."""
 
     file: _File
-    detection: Detection
+    picture: Picture  # where the crop is taken from: the frame's, or that of a sharper stream
+    detection: Detection  # in picture
     assessment: Assessment
 
 
@@ -95,6 +99,7 @@ class CameraPipeline:
         self._quality = QualityPolicy(min_side_px=camera.min_face_px)
         self._tracking = TrackPolicy()
         self._files: dict[int, _File] = {}
+        self._lost: list[_File] = []  # ended by a gap, and not told of yet: the face may come back
         self._next_number = 1
         self.tally = Tally()
         self.grey: np.ndarray | None = None  # GREY, of the newest frame
@@ -123,19 +128,21 @@ class CameraPipeline:
         for look, probe in zip(looks, probes, strict=True):
             self._learn(look, probe, gallery, frame, ended)
         self._search_again()
+        self._rejoin(looks)
+        ended += self._given_up(frame.mono)
         self._withhold(seen, frame, ended)
         return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
         """Return the farewells of every track when the video ends or the camera is given up."""
-        ended, self._files = list(self._files.values()), {}
+        ended, self._files, self._lost = [*self._lost, *self._files.values()], {}, []
         self._search.forget()
         return self._farewells(ended, frame_ts, mono)
 
     def _ended_by(self, scene: motion.Scene) -> list[_File]:
         match scene:
             case motion.Scene.CUT:
-                ended, self._files = list(self._files.values()), {}
+                ended, self._files, self._lost = [*self._lost, *self._files.values()], {}, []
                 return ended
             case motion.Scene.SHAKEN:
                 for file in self._files.values():
@@ -149,7 +156,7 @@ class CameraPipeline:
         tracks = [file.track for file in self._files.values()]
         step = advance(tracks, detections, frame.mono, self._next_number, self._tracking)
         self._next_number = step.next_number
-        ended += [self._files.pop(track.number) for track in step.ended]
+        self._lost += [self._files.pop(track.number) for track in step.ended]
         for track in step.tracks:
             file = self._files.setdefault(track.number, _File(track=track))
             file.track = track
@@ -172,22 +179,24 @@ class CameraPipeline:
             is_due = since_s >= pace
             if not is_due and (since_s < self._policy.spacing_s or file.verdict.standing in SETTLED):
                 continue
-            assessment = assess(detection, grey_crop(frame.picture, detection.box), self._quality)
+            picture, face = closer_look(frame, detection, self._analyser)
+            assessment = assess(face, grey_crop(picture, face.box), self._quality)
             if assessment.flaw is not None:
                 self.tally.flaws[assessment.flaw.value] += 1
             elif is_due or is_much_better(assessment.quality, file.probes, file.verdict):
-                looks.append(_Look(file, detection, assessment))
+                looks.append(_Look(file, picture, face, assessment))
         return looks
 
     def _observe(self, looks: Sequence[_Look], frame: Frame, liveness: LivenessWatch) -> None:
         """Note how alive the faces look, of tracks of which that or the identity is not clear yet."""
         due = [each for each in looks if is_due(each.file.live_looks, is_clear=_is_clear(each.file))]
-        scores = liveness.scores(frame.picture, [each.detection for each in due])
-        for each, score in zip(due, scores, strict=True):
+        for each in due:
+            (score,) = liveness.scores(each.picture, [each.detection])
             each.file.live_looks = with_look(each.file.live_looks, frame.mono, score)
 
     def _embedded(self, looks: Sequence[_Look], frame: Frame) -> list[Probe]:
-        embeddings = embed_faces(frame.picture, [look.detection for look in looks], self._analyser)
+        crops = [recogniser_crop(look.picture, look.detection, self._analyser) for look in looks]
+        embeddings = self._analyser.embed(crops)
         self.tally.embedded += len(looks)
         probes = []
         for look, embedding in zip(looks, embeddings, strict=True):
@@ -203,10 +212,10 @@ class CameraPipeline:
         file, assessment = look.file, look.assessment
         file.probes = with_probe(file.probes, probe)
         if file.crop is None or assessment.quality > file.quality:
-            file.crop, file.quality = evidence_crop(frame.picture, look.detection.box), assessment.quality
+            file.crop, file.quality = evidence_crop(look.picture, look.detection.box), assessment.quality
         at = break_at(file.probes, file.verdict, gallery, self._policy)
         if at is not None:
-            ended.append(self._split(file, at, evidence_crop(frame.picture, look.detection.box)))
+            ended.append(self._split(file, at, evidence_crop(look.picture, look.detection.box)))
         file.verdict = settled(file.verdict, weigh(file.probes, gallery, self._policy))
         file.doubts = doubts(file.probes, file.verdict, gallery, self._policy)
         file.track = replace(file.track, is_ambiguous=False)
@@ -238,6 +247,26 @@ class CameraPipeline:
                 file.verdict = weigh(file.probes, gallery, self._policy)
                 file.doubts = 0
         self._searched = gallery
+
+    def _rejoin(self, looks: Sequence[_Look]) -> None:
+        """Let a new track go on as the one that was lost a moment ago, when it shows the same face."""
+        for file in (look.file for look in looks):
+            number = file.track.number
+            if file.announced.kind is not None or self._files.get(number) is not file:
+                continue
+            for lost in self._lost:
+                is_later = file.track.first_ms > lost.track.last_ms
+                if is_later and is_back(lost.probes, lost.verdict, file.probes, file.verdict, self._policy):
+                    self._lost.remove(lost)
+                    self._files[lost.track.number] = _joined(lost, self._files.pop(number))
+                    break
+
+    def _given_up(self, at_ms: int) -> list[_File]:
+        """Return the lost tracks whose faces have been away for too long."""
+        most_ms = self._tracking.rejoin_s * 1000
+        gone = [each for each in self._lost if at_ms - each.track.last_ms > most_ms]
+        self._lost = [each for each in self._lost if each not in gone]
+        return gone
 
     def _withhold(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> None:
         """Name nobody in two places at once: the more similar face keeps the name.
@@ -308,6 +337,22 @@ class CameraPipeline:
 
 def _is_clear(file: _File) -> bool:
     return file.verdict.standing in (Standing.CONFIRMED, Standing.UNKNOWN)
+
+
+def _joined(lost: _File, back: _File) -> _File:
+    """Return back as what it is: the lost track, gone on."""
+    track = replace(back.track, number=lost.track.number, first_ms=lost.track.first_ms)
+    best = max(lost, back, key=lambda each: each.quality)
+    return replace(
+        back,
+        track=track,
+        probes=(*lost.probes, *back.probes)[-KEPT:],
+        verdict=settled(lost.verdict, back.verdict),
+        announced=lost.announced,
+        crop=best.crop,
+        quality=best.quality,
+        live_looks=(*lost.live_looks, *back.live_looks),
+    )
 
 
 def _last_word(newest: Verdict, told: Verdict) -> Verdict:

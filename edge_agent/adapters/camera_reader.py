@@ -34,9 +34,9 @@ def read_camera(
 
     is_calm tells whether nothing has moved lately; pause waits, without outliving the source.
     """
-    if camera.url.startswith("webcam:"):
+    if camera.searched_url.startswith("webcam:"):
         return _webcam(camera)
-    if is_stream(camera.url):
+    if is_stream(camera.searched_url):
         return _stream(camera, is_calm)
     return _file(camera, is_calm, pause)
 
@@ -49,26 +49,32 @@ def is_stream(url: str) -> bool:
     return "://" in url and not url.lower().startswith("file://")
 
 
-def opening_of(camera: CameraConfig) -> Opening:
+def opening_of(camera: CameraConfig, url: str) -> Opening:
+    """Return how url, a stream of camera, is opened."""
     return Opening(
-        url=camera.url,
+        url=url,
         open_s=camera.open_timeout_s,
         read_s=camera.read_timeout_s,
         decode=camera.decode,
-        is_live=is_stream(camera.url),
+        is_live=is_stream(url),
     )
 
 
 def open_camera(camera: CameraConfig) -> Video:
-    """Return the opened video of camera. Raises SourceError with the reason, found out step by step."""
-    if is_rtsp(camera.url) and (reason := reason_unreachable(camera.url, camera.open_timeout_s)):
+    """Return the opened video that is searched. Raises SourceError with the reason."""
+    return open_stream(camera.searched_url, opening_of(camera, camera.searched_url))
+
+
+def open_stream(url: str, opening: Opening) -> Video:
+    """Return an opened video. Raises SourceError with the reason, found out step by step."""
+    if is_rtsp(url) and (reason := reason_unreachable(url, opening.open_s)):
         raise SourceError(reason)
     try:
-        return Video(opening_of(camera))
+        return Video(opening)
     except SourceError as error:
-        if is_rtsp(camera.url):
-            raise SourceError(reason_refused(camera.url, camera.open_timeout_s)) from error
-        if is_stream(camera.url) or Path(camera.url.removeprefix("file://")).exists():
+        if is_rtsp(url):
+            raise SourceError(reason_refused(url, opening.open_s)) from error
+        if is_stream(url) or Path(url.removeprefix("file://")).exists():
             raise
         raise SourceError(CameraReason.REFUSED) from error
 
@@ -172,7 +178,7 @@ def _played(
 
 
 def _webcam(camera: CameraConfig) -> Reader:
-    capture = cv2.VideoCapture(int(camera.url.removeprefix("webcam:")))
+    capture = cv2.VideoCapture(int(camera.searched_url.removeprefix("webcam:")))
     try:
         if not capture.isOpened():
             raise SourceError(CameraReason.REFUSED)

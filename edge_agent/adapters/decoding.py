@@ -23,6 +23,14 @@ from edge_agent.picture import DecodedPicture
 log = logging.getLogger(__name__)
 av.logging.set_level(av.logging.PANIC)
 
+# UDP loses packets and shows grey smears. Left to itself FFmpeg studies a stream for seconds before it hands
+# over the first picture.
+LIVE = {
+    "rtsp_transport": "tcp",
+    "fflags": "+discardcorrupt",
+    "analyzeduration": "500000",
+    "fpsprobesize": "2",
+}
 MOST_PENDING = 400  # packets kept while resting
 MOST_BAD = 50  # packets in a row that cannot be decoded
 MOST_SILENT = 300  # packets in a row that give no picture
@@ -56,7 +64,7 @@ class Video:
     def __init__(self, opening: Opening, *, file: Any = None) -> None:
         """Open what opening says, or an open file instead of its address. Raises SourceError."""
         self._opening = opening
-        options = {"rtsp_transport": "tcp", "fflags": "+discardcorrupt+nobuffer"} if opening.is_live else {}
+        options = LIVE if opening.is_live else {}
         try:
             self._container = av.open(
                 file or opening.url,
@@ -71,6 +79,7 @@ class Video:
             log.debug("the video cannot be opened (%s)", type(error).__name__)
             raise SourceError(CameraReason.DECODE) from error
         self.codec = self.stream.codec_context.name
+        self.pixels = self.stream.codec_context.width * self.stream.codec_context.height
         self.time_base = float(self.stream.time_base or 0) or 1 / 90_000
         self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
@@ -185,7 +194,9 @@ class Decoder:
         )
         if not packet.is_keyframe and not is_spare and self._is_rise(packet.size):
             self._awake_until_s = at_s + self._rest.awake_s
-        is_calm = is_idle and at_s >= self._awake_until_s
+        is_calm = (
+            is_idle and at_s >= self._awake_until_s and self._sizes.tells(self._video.pixels, self._rest)
+        )
         may = self._keys_are_near(packet, at_s) and is_calm and self._may_rest
         if may and packet.is_keyframe:
             return self._key_frame_alone(packet)

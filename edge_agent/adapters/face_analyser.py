@@ -32,6 +32,7 @@ FIELD_POLICY = MatchPolicy(
     same_face=0.35,
     same_look=0.97,
     lead=0.30,
+    rejoin=0.55,
 )
 
 

@@ -33,6 +33,7 @@ DLIB_POLICY = MatchPolicy(
     against=0.03,
     same_face=0.915,
     same_look=0.995,
+    rejoin=0.955,
     reverify_s=5.0,  # an embedding costs ten times what it costs with InsightFace
 )
 

@@ -16,6 +16,7 @@ from common.backoff import delay_s
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.camera_reader import Sample, read_camera
 from edge_agent.adapters.decoding import SourceError
+from edge_agent.adapters.detail_stream import DetailStream
 from edge_agent.config import CameraConfig
 from edge_agent.frame import Frame
 
@@ -59,10 +60,13 @@ class VideoSource:
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
         self._dropped = self._index = self._sampled = 0
+        self._detail = DetailStream(camera) if camera.sub_url else None
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
         self._thread.start()
+        if self._detail:
+            self._detail.start()
 
     def stop(self) -> None:
         """End the thread; it may take as long as a read may."""
@@ -71,6 +75,8 @@ class VideoSource:
             self._ready.notify_all()
         if self._thread.is_alive():
             self._thread.join(self._camera.open_timeout_s + self._camera.read_timeout_s + 1)
+        if self._detail:
+            self._detail.stop()
 
     def take(self, timeout_s: float) -> Frame | None:
         """Return the newest frame not taken yet, waiting at most timeout_s for one; None if none came."""
@@ -147,7 +153,8 @@ class VideoSource:
                     picture = picture.without(self._camera.mask)
                 self._dropped += self._slot is not None
                 self._index += 1
-                self._slot = Frame(picture, _utc_ms(), round(now * 1000), self._index)
+                closer = self._detail.picture if self._detail else None
+                self._slot = Frame(picture, _utc_ms(), round(now * 1000), self._index, closer)
                 self._ready.notify()
         self._now_is(CameraState.ONLINE, CameraReason.NONE)
 

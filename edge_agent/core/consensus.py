@@ -154,23 +154,25 @@ def _is_outweighed(claim: Verdict, looks: Sequence[_Look], gallery: Gallery, pol
 
 
 def _nobody(looks: Sequence[_Look], policy: MatchPolicy, is_over: bool) -> Verdict:
-    """Return UNKNOWN when good looks, far enough apart in time, are near nobody."""
+    """Return UNKNOWN when good looks, far enough apart in time, are near nobody.
+
+    Where nobody is enrolled yet, nobody is unknown: the gallery may be on its way.
+    """
     good = [each for each in looks if each.probe.is_good]
-    if len(good) < 2:
+    nearest = [each.nearest for each in good if each.nearest]
+    if len(good) < 2 or not nearest:
         return NOT_YET
-    best = max(
-        (each.nearest for each in good if each.nearest), key=lambda match: match.similarity, default=None
-    )
-    is_near = best is not None and best.similarity >= policy.threshold - policy.two_extra
+    best = max(nearest, key=lambda match: match.similarity)
+    is_near = best.similarity >= policy.threshold - policy.two_extra
     asked_s = policy.spacing_s if is_over else UNKNOWN_AFTER_S
     is_long_enough = good[-1].probe.at_ms - good[0].probe.at_ms >= asked_s * 1000
     if (is_near and len(good) < PATIENCE) or not is_long_enough:
         return NOT_YET
     return Verdict(
         standing=Standing.UNKNOWN,
-        similarity=best.similarity if best else None,
+        similarity=best.similarity,
         threshold=policy.threshold,
-        margin=best.margin if best else None,
+        margin=best.margin,
         frames=len(good),
     )
 
@@ -261,6 +263,23 @@ def disagrees(probe: Probe, others: Sequence[Probe], policy: MatchPolicy) -> boo
     return bool(good) and all(_likeness(probe, each) < policy.same_face for each in good)
 
 
+def is_back(
+    lost: Sequence[Probe], told: Verdict, new: Sequence[Probe], now: Verdict, policy: MatchPolicy
+) -> bool:
+    """Tell whether a new track shows the face of one that was lost a moment ago.
+
+    Two that were given one name are one; else their good looks have to be alike, all in all, and the names,
+    if there are any, must not differ.
+    """
+    names = {each.employee_id for each in (told, now) if each.standing is Standing.CONFIRMED}
+    if len(names) > 1:
+        return False
+    if told.standing is now.standing is Standing.CONFIRMED:
+        return True
+    pairs = [_likeness(a, b) for a in lost for b in new if a.is_good and b.is_good]
+    return bool(pairs) and sum(pairs) / len(pairs) >= policy.rejoin
+
+
 def _likeness(a: Probe, b: Probe) -> float:
     return float(a.embedding @ b.embedding)
 
@@ -269,7 +288,7 @@ def _is_promising(probes: Sequence[Probe], verdict: Verdict, policy: MatchPolicy
     """Tell whether it may still become clear that this is somebody: a look came near one person."""
     if verdict.standing is not Standing.TENTATIVE:
         return False
-    near = policy.threshold - policy.two_extra
+    near = policy.threshold - 2 * policy.two_extra
     matches = (each.found.match for each in probes if each.found)
     return any(each and each.similarity >= near and each.margin >= policy.margin for each in matches)
 
@@ -284,16 +303,16 @@ def pace_s(
 ) -> float:
     """Return how long after its newest probe a track is worth the next one.
 
-    At once when it may have become somebody else, soon until it is clear who it is, and then ever less often:
-    after as long again as the kept probes span.
+    At once when it may have become somebody else or nearly shows somebody, soon until it is clear who it is,
+    and then ever less often: after as long again as the kept probes span.
     """
     if not probes or is_ambiguous or disagrees(probes[-1], probes[:-1], policy):
         return 0.0
     is_clear = verdict.standing in SETTLED and verdict.frames >= policy.probes and not doubts
     tried_enough = verdict.standing not in SETTLED and len(probes) == KEPT
+    if not is_clear and _is_promising(probes, verdict, policy):
+        return 3 * policy.spacing_s if tried_enough else 0.0
     if not is_clear and not tried_enough:
         return policy.spacing_s
-    if not is_clear and _is_promising(probes, verdict, policy):
-        return 3 * policy.spacing_s
     span_s = (probes[-1].at_ms - probes[0].at_ms) / 1000
     return min(max(policy.reverify_s, span_s), max(policy.reverify_s, policy.seldom_s))

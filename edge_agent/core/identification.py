@@ -16,6 +16,7 @@ class MatchPolicy:
     against: float  # a good look this far below the threshold speaks against a person
     same_face: float  # two good crops less alike than this show two people
     same_look: float  # two crops more alike than this are one look: a still picture gives no new evidence
+    rejoin: float = 1.0  # a face that comes back within moments and is this alike is the same track again
     probes: int = 3
     spacing_s: float = 0.35  # probes nearer in time than this are one look
     reverify_s: float = 3.0  # a settled track is looked at again after this, and ever less often

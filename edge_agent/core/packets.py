@@ -55,6 +55,7 @@ class RestPolicy:
     least_bytes: int = 400  # beyond it: tiny packets vary by nothing
     in_a_row: int = 4  # packets that are so large: a single one is a pulse of the encoder
     known_after: int = 20  # packets before their usual size means anything
+    most_per_pixel: float = 0.015  # usual bytes a pixel: a noisy picture hides in its packets what moves
     awake_s: float = 1.0  # once something moved, the scene is looked at for at least so long
 
 
@@ -71,9 +72,17 @@ class Sizes:
     def with_packet(self, size: int) -> "Sizes":
         return Sizes((*self.recent, size)[-REMEMBERED:])
 
+    @property
+    def usual(self) -> int:
+        """The median; 0 when nothing is known."""
+        return sorted(self.recent)[len(self.recent) // 2] if self.recent else 0
+
+    def tells(self, pixels: int, policy: RestPolicy) -> bool:
+        """Tell whether sizes say anything about a picture of so many pixels."""
+        return self.usual <= pixels * policy.most_per_pixel
+
     def is_rise(self, policy: RestPolicy) -> bool:
         """Tell whether the newest packets, all of them, are far larger than is usual."""
         if len(self.recent) < policy.known_after:
             return False
-        usual = sorted(self.recent)[len(self.recent) // 2]
-        return min(self.recent[-policy.in_a_row :]) > usual * policy.rise + policy.least_bytes
+        return min(self.recent[-policy.in_a_row :]) > self.usual * policy.rise + policy.least_bytes

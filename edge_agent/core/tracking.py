@@ -22,6 +22,7 @@ class TrackPolicy:
     long_gap_s: float = 0.7  # after such a gap it may be somebody else
     steer: float = 0.6  # how much of the newest displacement enters the velocity
     coast_s: float = 0.6  # how long an unseen face is assumed to keep moving
+    rejoin_s: float = 4.0  # a track that was lost is taken up again when its face comes back so soon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

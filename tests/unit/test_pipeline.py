@@ -49,6 +49,12 @@ def test_of_a_face_to_ignore_nothing_is_told():
     assert told(play(staying("poster", 60, similarity=0.9), GALLERY)[0])[0] == ("unknown", None)
 
 
+def test_where_nobody_is_enrolled_nobody_is_unknown():
+    """An agent whose gallery is still on its way says nothing, and names who is in view once it is there."""
+    events, _ = play(staying("ani", 10), gallery_of())
+    assert events == []
+
+
 def test_embeddings_are_few():
     """A minute of one face at 5 samples a second costs some two dozen embeddings, not three hundred."""
     _, analyser = play(staying("ani", 60), GALLERY)
@@ -86,6 +92,27 @@ def test_a_cut_ends_every_track_at_once():
     events, _ = play([*staying("ani", 2), *staying("ani", 2)], GALLERY, images=images)
     assert told(events) == [("seen", "ani"), ("left", "ani"), ("seen", "ani"), ("left", "ani")]
     assert len({each.track_id for each in events}) == 2
+
+
+def test_a_face_that_comes_back_within_moments_is_the_same_track():
+    """Two seconds behind a pillar break nothing, for the enrolled and for strangers; ten seconds do."""
+    for name, first in (("ani", ("seen", "ani")), ("stranger", ("unknown", None))):
+        for away_s, times in ((2.6, 1), (10, 2)):
+            frames = [*staying(name, 4, similarity=0.85), *[[]] * round(away_s * 5)]
+            events, _ = play([*frames, *staying(name, 4, similarity=0.85)], GALLERY)
+            assert told(events) == [first, ("left", first[1])] * times, (name, away_s)
+            assert len({each.track_id for each in events}) == times
+
+
+def test_another_face_does_not_take_up_a_lost_track():
+    """Who comes to the same place after somebody left is somebody else."""
+    for newcomer in ("budi", "stranger"):
+        frames = [*staying("ani", 4, similarity=0.85), *[[]] * 12]
+        events, _ = play([*frames, *staying(newcomer, 4, similarity=0.85)], GALLERY)
+        assert len({each.track_id for each in events}) == 2
+        left = [each for each in events if each.kind is EventKind.LEFT]
+        assert [each.employee_id for each in left] == ["ani", "budi" if newcomer == "budi" else None]
+        assert left[0].last_seen - 10**12 == 3800
 
 
 def test_nobody_is_named_in_two_places_at_once():
