@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from common.events import CameraReason, CameraState
-from edge_agent.adapters.video_source import RETRY, RetryPolicy, SourceHealth, VideoSource
+from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
 from edge_agent.core.camera_health import Watched, watched
+from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 from edge_agent.pipeline import CameraPipeline, Sighted
 

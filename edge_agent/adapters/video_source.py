@@ -12,27 +12,17 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from common.backoff import delay_s
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.camera_reader import Sample, read_camera
 from edge_agent.adapters.decoding import SourceError
 from edge_agent.adapters.detail_stream import DetailStream
 from edge_agent.config import CameraConfig
+from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 
 log = logging.getLogger(__name__)
 
 FPS_WINDOW_S = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    first_s: float = 1.0
-    most_s: float = 60.0
-    stable_s: float = 30.0  # unbroken frames for this long forgive earlier failures
-
-
-RETRY = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +50,7 @@ class VideoSource:
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
         self._dropped = self._index = self._sampled = 0
-        self._detail = DetailStream(camera) if camera.sub_url else None
+        self._detail = DetailStream(camera, retry=retry) if camera.sub_url else None
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
@@ -109,15 +99,9 @@ class VideoSource:
                 self._now_is(CameraState.OFFLINE, reason)
                 return
             lasted = self._offered[-1] - began if self._offered else 0.0
-            is_stable = lasted >= self._retry.stable_s
-            failures = 1 if is_stable else failures + 1
-            wait = delay_s(
-                failures, chance=random.random(), first_s=self._retry.first_s, most_s=self._retry.most_s
-            )
-            # Attempts begin so far apart, time-outs included: a camera that is back just after one began in
-            # vain would otherwise be found later than most_s.
-            tried = time.monotonic() - began - (lasted if is_stable else 0.0)
-            wait = max(wait - tried, self._retry.first_s / 2)
+            failures = self._retry.failures(failures, lasted)
+            tried = time.monotonic() - began
+            wait = self._retry.wait_s(failures, lasted, tried, chance=random.random())
             self._now_is(CameraState.OFFLINE, reason, f"; trying again in {wait:.1f} s")
             self._stopping.wait(wait)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import count
 from statistics import median
 
-from edge_agent.adapters.video_source import RetryPolicy
+from edge_agent.core.retry import RetryPolicy
 
 HOUR_S = 3600.0
 WELL_S, ILL_S = (120.0, 3600.0), (60.0, 1800.0)  # least and most that a camera is in order, and is not

@@ -1,9 +1,10 @@
 """`hadir bench soak`: days of failing cameras, sped up. No crash, no leak, and each is found again.
 
-The agent's own readers, workers and pipelines watch cameras that this process plays over RTSP on loopback:
-each fails in its own way and time, but one that never does. Sped up are the faults, the time between them,
-and the waits between attempts; attempts themselves only four times (their seconds count as four). Pictures
-are sent, sampled and looked at in real time: a day at thirty times the speed sees 48 minutes of video.
+The agent's own readers, workers and pipelines watch cameras that another process plays over RTSP on loopback:
+each fails in its own ways and times, but for one that never does; every second one has a main stream too.
+Sped up are the faults, the time between them, and the waits between attempts; attempts themselves only four
+times (their seconds count as four). Pictures are sent, sampled and looked at in real time: a day at thirty
+times the speed sees 48 minutes of video.
 """
 
 import argparse
@@ -39,12 +40,14 @@ from edge_agent.bench.outages import (
     worst_s,
 )
 from edge_agent.bench.soak_camera import SAMPLE_FPS, Eyes, SoakCamera
+from edge_agent.bench.soak_played import Show, played
 from edge_agent.bench.stand_in import StandIn, its_gallery
 from edge_agent.people_folder import InputError, complain, gallery_of, people_in
 
 EXIT_USAGE = 2
-SIZES = ((640, 360), (960, 540))
+SIZES, MAIN_SIZE = ((640, 360), (960, 540)), (1280, 720)
 CLIP_S = 10
+HIGH = 0.45  # of the picture: what goes to and fro; faces are small enough for the main stream to be asked
 SETTLED_WALL_S = 3.0  # before the camera without faults is judged
 VITALS_EVERY_S = 1.0
 
@@ -94,7 +97,7 @@ class Soak:
         self.began_s = time.monotonic()
         directors = [
             threading.Thread(target=self._direct, args=each, name="director", daemon=True)
-            for each in zip(self.cameras, self.plans, strict=False)
+            for each in zip(self.cameras[:-1], self.plans, strict=True)
         ]
         for each in directors:
             each.start()
@@ -110,8 +113,8 @@ class Soak:
             time.sleep(VITALS_EVERY_S)
         lasted_s = time.monotonic() - settled_s
         self.kept = min(1.0, (self._control_samples() - samples) / (SAMPLE_FPS * lasted_s))
-        for each in self.cameras:
-            each.give_up()
+        for each in directors:
+            each.join()
 
     def outcome(self) -> Outcome:
         seen = [each.seen for each in self.cameras]
@@ -131,14 +134,19 @@ class Soak:
         return (time.monotonic() - self.began_s) * self.pace.speed
 
     def _sleep_until(self, at_s: float) -> None:
-        time.sleep(max(0.0, (at_s - self._now_s()) / self.pace.speed))
+        time.sleep(self._wall_until(at_s))
+
+    def _wall_until(self, at_s: float) -> float:
+        return max(0.0, (at_s - self._now_s()) / self.pace.speed)
 
     def _direct(self, camera: SoakCamera, plan: Sequence[Episode]) -> None:
-        for episode in plan:
+        nexts = [*(each.start_s for each in plan[1:]), self.length_h * HOUR_S]
+        for episode, next_s in zip(plan, nexts, strict=False):
             self._sleep_until(episode.start_s)
             camera.suffer(episode)
             self._sleep_until(episode.end_s)
-            camera.recover(episode)
+            was_dark = camera.recover(episode)
+            camera.await_picture(episode.fault, was_dark, self._wall_until(next_s))
 
     def _control_samples(self) -> int:
         health = self.cameras[-1].health()
@@ -181,11 +189,11 @@ def main(args: argparse.Namespace) -> int:
         complain("--models and --people go together: the faces of the people are what the models find.")
         return EXIT_USAGE
     try:
-        eyes, shown = prepared(args.models, args.people, args.cameras)
+        eyes, shows = prepared(args.models, args.people, args.cameras)
     except (InputError, OSError) as error:
         complain(str(error))
         return EXIT_USAGE
-    outcome = soaked(eyes, shown, Pace(args.speed), args.hours, args.seed)
+    outcome = soaked(eyes, shows, Pace(args.speed), args.hours, args.seed)
     changed = changes(outcome.vitals, args.hours)
     missed = missed_bars(outcome.recoveries, outcome.failures, changed, outcome.kept)
     report(outcome, changed)
@@ -195,39 +203,43 @@ def main(args: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
-def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Eyes, list[list[Clip]]]:
-    """Return what the agent looks with, and for each camera its clips, one of each size.
+def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Eyes, list[Show]]:
+    """Return what the agent looks with, and what each camera shows.
 
     Raises InputError or OSError when models or photos cannot be used.
     """
     cv2.setNumThreads(1)
     if models is None or people is None:
-        things, eyes = [clips.marked(SIZES[0][1] // 3)], Eyes(StandIn(), its_gallery())
+        things, eyes = [clips.marked(SIZES[0][1] // 2)], Eyes(StandIn(), its_gallery())
     else:
         analyser = InsightFaceAnalyser(models)
         eyes = Eyes(shared(analyser, machine.processors()), gallery_of(people, analyser))
         things = [cv2.imread(str(photo)) for _, photos in people_in(people) for photo in photos[:1]]
         things = [each for each in things if each is not None][:cameras]
-    made = [[_clip(thing, size) for size in SIZES] for thing in things]
-    return eyes, [made[number % len(made)] for number in range(cameras)]
+    if not things:
+        raise InputError(f"No photo in {people} can be read.")
+    made = [Show([_clip(thing, size) for size in SIZES], _clip(thing, MAIN_SIZE)) for thing in things]
+    shows = [made[number % len(made)] for number in range(cameras)]
+    return eyes, [each if number % 2 else Show(each.clips) for number, each in enumerate(shows)]
 
 
 def _clip(thing: Any, size: tuple[int, int]) -> Clip:
-    """Return a clip in which thing, seven tenths as high as the picture at most, goes to and fro."""
-    scale = min(0.7 * size[1] / thing.shape[0], 0.5 * size[0] / thing.shape[1])
+    """Return a clip of this size in which thing goes to and fro."""
+    scale = HIGH * size[1] / thing.shape[0]
     scaled = cv2.resize(thing, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     pictures = clips.wandering(scaled, size, CLIP_S * clips.FPS)
     return Clip.of(clips.encoded(pictures, size), size)
 
 
-def soaked(eyes: Eyes, shown: Sequence[Sequence[Clip]], pace: Pace, hours: float, seed: int) -> Outcome:
-    """Run the cameras that show these clips; print a line every simulated hour."""
+def soaked(eyes: Eyes, shows: Sequence[Show], pace: Pace, hours: float, seed: int) -> Outcome:
+    """Watch the cameras that show this; print a line every simulated hour."""
     failures, log, hook = Failures(), logging.getLogger(), threading.excepthook
     threading.excepthook = failures.of_thread
     log.addHandler(failures)
     try:
         with ExitStack() as stack:
-            cameras = [SoakCamera(f"cam-{number + 1}", each, eyes, pace) for number, each in enumerate(shown)]
+            remotes = enumerate(stack.enter_context(played(shows)), 1)
+            cameras = [SoakCamera(f"cam-{number}", each, eyes, pace) for number, each in remotes]
             for each in cameras:
                 stack.enter_context(each)
             plans = [episodes(seed, number, hours, pace) for number in range(len(cameras) - 1)]

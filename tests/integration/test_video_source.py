@@ -12,10 +12,11 @@ import pytest
 
 from common.events import CameraReason, CameraState
 from common.ids import CameraId
-from edge_agent.adapters.video_source import RetryPolicy, VideoSource
+from edge_agent.adapters.video_source import VideoSource
 from edge_agent.bench.clips import Clip, make_clip
 from edge_agent.bench.rtsp_camera import Faults, RtspServer
 from edge_agent.config import CameraConfig
+from edge_agent.core.retry import RetryPolicy
 from edge_agent.picture import Picture
 
 SOON = RetryPolicy(first_s=0.2, most_s=0.5, stable_s=30)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.adapters.video_source import RETRY
 from edge_agent.bench.outages import (
     HOUR_S,
     ILL_S,
@@ -24,6 +23,7 @@ from edge_agent.bench.outages import (
     worst_s,
 )
 from edge_agent.bench.rtsp_camera import Faults, damaged
+from edge_agent.core.retry import RETRY
 
 seeds = st.integers(0, 2**32)
 speeds = st.floats(1, 200)
