@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.adapters import machine
-from edge_agent.adapters.face_analyser import InsightFaceAnalyser
+from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError
 from edge_agent.adapters.opencv import cv2
 from edge_agent.adapters.shared_analyser import shared
 from edge_agent.bench import clips
@@ -190,10 +190,12 @@ def main(args: argparse.Namespace) -> int:
         return EXIT_USAGE
     try:
         eyes, shows = prepared(args.models, args.people, args.cameras)
-    except (InputError, OSError) as error:
-        complain(str(error))
+    except (InputError, ModelPackError, OSError) as error:
+        complain(f"{str(error).rstrip('.')}.")
         return EXIT_USAGE
-    outcome = soaked(eyes, shows, Pace(args.speed), args.hours, args.seed)
+    pace = Pace(args.speed)
+    plans = [episodes(args.seed, number, args.hours, pace) for number in range(args.cameras - 1)]
+    outcome = soaked(eyes, shows, plans, pace, args.hours)
     changed = changes(outcome.vitals, args.hours)
     missed = missed_bars(outcome.recoveries, outcome.failures, changed, outcome.kept)
     report(outcome, changed)
@@ -206,7 +208,7 @@ def main(args: argparse.Namespace) -> int:
 def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Eyes, list[Show]]:
     """Return what the agent looks with, and what each camera shows.
 
-    Raises InputError or OSError when models or photos cannot be used.
+    Raises ModelPackError, InputError or OSError when models or photos cannot be used.
     """
     cv2.setNumThreads(1)
     if models is None or people is None:
@@ -231,8 +233,10 @@ def _clip(thing: Any, size: tuple[int, int]) -> Clip:
     return Clip.of(clips.encoded(pictures, size), size)
 
 
-def soaked(eyes: Eyes, shows: Sequence[Show], pace: Pace, hours: float, seed: int) -> Outcome:
-    """Watch the cameras that show this; print a line every simulated hour."""
+def soaked(
+    eyes: Eyes, shows: Sequence[Show], plans: Sequence[Sequence[Episode]], pace: Pace, hours: float
+) -> Outcome:
+    """Watch cameras that show this, all but the last of which fail as planned; print a line every hour."""
     failures, log, hook = Failures(), logging.getLogger(), threading.excepthook
     threading.excepthook = failures.of_thread
     log.addHandler(failures)
@@ -242,7 +246,6 @@ def soaked(eyes: Eyes, shows: Sequence[Show], pace: Pace, hours: float, seed: in
             cameras = [SoakCamera(f"cam-{number}", each, eyes, pace) for number, each in remotes]
             for each in cameras:
                 stack.enter_context(each)
-            plans = [episodes(seed, number, hours, pace) for number in range(len(cameras) - 1)]
             soak = Soak(cameras, plans, pace, hours, failures)
             for hour in soak.hours():
                 _tell(hour, soak)
