@@ -211,6 +211,7 @@ def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Ey
     Raises ModelPackError, InputError or OSError when models or photos cannot be used.
     """
     cv2.setNumThreads(1)
+    machine.share_heaps()  # as the agent does
     if models is None or people is None:
         things, eyes = [clips.marked(SIZES[0][1] // 2)], Eyes(StandIn(), its_gallery())
     else:
