@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass
 
 from common.events import CameraReason, CameraState
@@ -107,20 +108,18 @@ class VideoSource:
 
     def _watch(self) -> CameraReason:
         """Offer frames until the stream ends or fails; return why."""
-        reader = read_camera(self._camera, lambda: self.is_calm, self._pause)
         try:
-            for sample in reader:
-                if self._stopping.is_set():
-                    break
-                if sample is not None:
-                    self._offer(sample)
+            with closing(read_camera(self._camera, lambda: self.is_calm, self._pause)) as reader:
+                for sample in reader:
+                    if self._stopping.is_set():
+                        break
+                    if sample is not None:
+                        self._offer(sample)
         except SourceError as error:
             return error.reason
-        except Exception:
+        except Exception:  # of closing, too: this thread never dies with a camera
             log.exception("camera %s: the reader failed", self._camera.camera_id)
             return CameraReason.DECODE
-        finally:
-            reader.close()  # type: ignore[attr-defined]
         return CameraReason.ENDED
 
     def _pause(self, seconds: float) -> None:
