@@ -226,6 +226,7 @@ def run_agent(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    machine.share_heaps()
     return Agent(config, identity, analyser, liveness).run(stop)
 
 

@@ -10,6 +10,7 @@ from common.events import CameraReason, CameraState
 from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
 from edge_agent.core.camera_health import Watched, watched
+from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 from edge_agent.pipeline import CameraPipeline, Sighted
 
@@ -32,10 +33,12 @@ class CameraWorker:
         camera: CameraConfig,
         make_pipeline: Callable[[], CameraPipeline],
         put: Callable[[list[Sighted]], None],
+        *,
+        retry: RetryPolicy = RETRY,
     ) -> None:
         self.camera = camera
         self._make_pipeline, self._put = make_pipeline, put
-        self._source = VideoSource(camera)
+        self._source = VideoSource(camera, retry=retry)
         self._busy: Frame | None = None
         self._busy_since = 0.0
         self._watched = Watched()

@@ -1,7 +1,7 @@
 """What a camera shows, sample by sample: a live stream, a file played in real time, or a webcam."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Sample:
     picture: Picture | None
 
 
-Reader = Iterator[Sample | None]  # None: nothing is due, only read past
+Reader = Generator[Sample | None, None, None]  # None: nothing is due, only read past
 
 
 def read_camera(

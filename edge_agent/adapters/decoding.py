@@ -135,9 +135,11 @@ class Video:
         return self.context.decode(None)
 
     def close(self) -> None:
-        if isinstance(self.context, ChildContext):
-            self.context.close()
-        self._container.close()
+        try:
+            if isinstance(self.context, ChildContext):
+                self.context.close()
+        finally:
+            self._container.close()
 
 
 def _hwaccel(opening: Opening) -> HWAccel | None:

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 
 import av
 
-from common.backoff import delay_s
 from edge_agent.adapters.camera_reader import open_stream, opening_of
 from edge_agent.adapters.decoding import SourceError, Video, picture_of
 from edge_agent.config import CameraConfig
+from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.picture import Picture
 
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 24_000_000  # of packets since the last key frame; beyond it there is no picture until the next
 TOO_OLD_S = 1.0  # the two streams then show different moments
-STABLE_S = 30.0
 
 
 @dataclass(slots=True)
@@ -42,13 +41,14 @@ class _Group:
 class DetailStream:
     """The main stream of one camera, on a thread of its own. `picture` is for one other thread."""
 
-    def __init__(self, camera: CameraConfig) -> None:
-        self._camera = camera
+    def __init__(self, camera: CameraConfig, *, retry: RetryPolicy = RETRY) -> None:
+        self._camera, self._retry = camera, retry
         self._lock = threading.Lock()
         self._group: _Group | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"detail-{camera.camera_id}", daemon=True)
         self._last_words = ""
+        self._last_s = 0.0  # of the newest packet, monotonic
 
     def start(self) -> None:
         self._thread.start()
@@ -85,8 +85,9 @@ class DetailStream:
                 log.exception("camera %s: the main stream's reader failed", self._camera.camera_id)
             with self._lock:
                 self._group = None
-            failures = 1 if time.monotonic() - began >= STABLE_S else failures + 1
-            self._stopping.wait(delay_s(failures, chance=random.random(), most_s=60))
+            lasted, tried = max(0.0, self._last_s - began), time.monotonic() - began
+            failures = self._retry.failures(failures, lasted)
+            self._stopping.wait(self._retry.wait_s(failures, lasted, tried, chance=random.random()))
 
     def _keep(self, video: Video) -> None:
         self._last_words = ""
@@ -94,6 +95,7 @@ class DetailStream:
             for packet in video.packets():
                 if self._stopping.is_set():
                     return
+                self._last_s = time.monotonic()
                 self._take(packet, video)
         finally:
             video.close()

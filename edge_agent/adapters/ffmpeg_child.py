@@ -4,6 +4,8 @@ It gets packets, not the address of the camera: what is in a command line, every
 """
 
 import contextlib
+import os
+import select
 import shutil
 import subprocess
 import threading
@@ -19,6 +21,7 @@ from common.events import CameraReason
 FORMATS = {"h264": "h264", "hevc": "hevc"}
 KEPT = 8  # pictures that wait to be taken: the newest
 END_S = 2.0
+STUCK_S = 3.0  # in which it takes nothing: its device hangs
 
 
 class ChildError(Exception):
@@ -44,14 +47,29 @@ class ChildContext:
         self._process = self._started()
 
     def decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
-        """Hand a packet over; return the pictures that have come out by now. Raises OSError when it ended."""
+        """Hand a packet over; return the pictures that have come out by now.
+
+        Raises OSError when the program ended, or hangs; then it is ended.
+        """
         if packet is None:
             return self._taken()
-        assert self._process.stdin is not None
         for each in self._filter.filter(packet) if self._filter else [packet]:
-            self._process.stdin.write(bytes(each))
-        self._process.stdin.flush()
+            self._hand_over(bytes(each))
         return self._taken()
+
+    def _hand_over(self, packet: bytes) -> None:
+        """Write past the buffer, which would be flushed, and might wait for ever, when it is closed."""
+        assert self._process.stdin is not None
+        pipe, rest = self._process.stdin.fileno(), memoryview(packet)
+        while rest:
+            try:
+                rest = rest[os.write(pipe, rest) :]
+            except BlockingIOError:
+                room = select.poll()
+                room.register(pipe, select.POLLOUT)
+                if not room.poll(STUCK_S * 1000):
+                    self._process.kill()
+                    raise TimeoutError("ffmpeg takes no more packets") from None
 
     def flush_buffers(self) -> None:
         """Pictures are in order and never wait for later packets: there is nothing to flush."""
@@ -78,6 +96,8 @@ class ChildContext:
         process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
         threading.Thread(target=self._read, args=(process,), name="ffmpeg", daemon=True).start()
         return process
 

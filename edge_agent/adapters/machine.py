@@ -13,6 +13,8 @@ from pathlib import Path
 from common.events import Clock
 
 EARLIEST_SANE_S = 1_735_689_600  # 2025-01-01: a clock before that has lost its battery
+MOST_HEAPS = 2
+_M_ARENA_MAX = -8  # of glibc's mallopt
 _TIME_ERROR = 5  # adjtimex: the clock is not synchronised
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 
@@ -75,6 +77,18 @@ def rss_mb() -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+
+
+def share_heaps() -> bool:
+    """Let the threads to come share a few heaps of the C library; return whether it has any such setting.
+
+    glibc gives nearly every thread a heap of its own, and none uses what another has free: with pictures of
+    many sizes, decoded and looked at by several threads a camera, memory would creep up for hours.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, MOST_HEAPS))
+    except (OSError, AttributeError):  # not glibc
+        return False
 
 
 def hardware_id() -> str:

@@ -10,26 +10,20 @@ import random
 import threading
 import time
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass
 
-from common.backoff import delay_s
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.camera_reader import Sample, read_camera
 from edge_agent.adapters.decoding import SourceError
 from edge_agent.adapters.detail_stream import DetailStream
 from edge_agent.config import CameraConfig
+from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 
 log = logging.getLogger(__name__)
 
 FPS_WINDOW_S = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    first_s: float = 1.0
-    most_s: float = 60.0
-    stable_s: float = 30.0  # unbroken frames for this long forgive earlier failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +42,7 @@ class SourceHealth:
 class VideoSource:
     """One camera's own thread. `take` hands over the newest frame not taken yet."""
 
-    def __init__(self, camera: CameraConfig, *, retry: RetryPolicy = RetryPolicy()) -> None:
+    def __init__(self, camera: CameraConfig, *, retry: RetryPolicy = RETRY) -> None:
         self._camera, self._retry = camera, retry
         self._slot: Frame | None = None
         self._ready = threading.Condition()
@@ -57,7 +51,7 @@ class VideoSource:
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
         self._dropped = self._index = self._sampled = 0
-        self._detail = DetailStream(camera) if camera.sub_url else None
+        self._detail = DetailStream(camera, retry=retry) if camera.sub_url else None
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
@@ -106,29 +100,26 @@ class VideoSource:
                 self._now_is(CameraState.OFFLINE, reason)
                 return
             lasted = self._offered[-1] - began if self._offered else 0.0
-            failures = 1 if lasted >= self._retry.stable_s else failures + 1
-            wait = delay_s(
-                failures, chance=random.random(), first_s=self._retry.first_s, most_s=self._retry.most_s
-            )
+            failures = self._retry.failures(failures, lasted)
+            tried = time.monotonic() - began
+            wait = self._retry.wait_s(failures, lasted, tried, chance=random.random())
             self._now_is(CameraState.OFFLINE, reason, f"; trying again in {wait:.1f} s")
             self._stopping.wait(wait)
 
     def _watch(self) -> CameraReason:
         """Offer frames until the stream ends or fails; return why."""
-        reader = read_camera(self._camera, lambda: self.is_calm, self._pause)
         try:
-            for sample in reader:
-                if self._stopping.is_set():
-                    break
-                if sample is not None:
-                    self._offer(sample)
+            with closing(read_camera(self._camera, lambda: self.is_calm, self._pause)) as reader:
+                for sample in reader:
+                    if self._stopping.is_set():
+                        break
+                    if sample is not None:
+                        self._offer(sample)
         except SourceError as error:
             return error.reason
-        except Exception:
+        except Exception:  # of closing, too: this thread never dies with a camera
             log.exception("camera %s: the reader failed", self._camera.camera_id)
             return CameraReason.DECODE
-        finally:
-            reader.close()  # type: ignore[attr-defined]
         return CameraReason.ENDED
 
     def _pause(self, seconds: float) -> None:

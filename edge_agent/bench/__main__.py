@@ -12,11 +12,12 @@ def parser() -> argparse.ArgumentParser:
     from edge_agent.bench import (  # not earlier: numpy reads the number of threads when it is loaded
         edge,
         matching,
+        soak,
     )
 
     top = argparse.ArgumentParser(prog="hadir bench", description="What this machine can do, in figures.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for benchmark in (edge, matching):
+    for benchmark in (edge, matching, soak):
         benchmark.add_parser(commands)
     return top
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.events import CameraReason
+from edge_agent.bench.clips import Clip, make_clip
+from edge_agent.bench.rtsp_camera import RtspServer
 from edge_agent.cli import main
-from tests.rtsp_server import Clip, RtspServer, make_clip
 
 pytestmark = pytest.mark.shared_data
 

@@ -9,12 +9,13 @@ import pytest
 from common.ids import CameraId
 from edge_agent.adapters.detail_stream import DetailStream
 from edge_agent.adapters.video_source import RetryPolicy, VideoSource
+from edge_agent.bench.clips import Clip, make_clip
+from edge_agent.bench.rtsp_camera import Faults, RtspServer
 from edge_agent.config import CameraConfig
 from edge_agent.core.geometry import Box
 from edge_agent.faces import closer_look
 from edge_agent.frame import Frame
 from edge_agent.picture import ColourPicture
-from tests.rtsp_server import Clip, Faults, RtspServer, make_clip
 from tests.vision_world import TEXTURE, ScriptedAnalyser, detection_at
 
 

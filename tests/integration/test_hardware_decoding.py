@@ -15,9 +15,9 @@ from edge_agent.adapters.decoding import Decoder, Opening, SourceError, Video
 from edge_agent.adapters.ffmpeg_child import ChildContext
 from edge_agent.adapters.hardware import probe_hardware
 from edge_agent.adapters.video_source import VideoSource
+from edge_agent.bench.rtsp_camera import Clip, Faults, RtspServer, make_clip
 from edge_agent.config import DECODERS, CameraConfig
 from tests.clips import Recipe, make_video, scene_at
-from tests.rtsp_server import Clip, Faults, RtspServer, make_clip
 
 with_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 

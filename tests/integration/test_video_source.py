@@ -1,7 +1,6 @@
 """The video source against a real RTSP server over real sockets, and against real files."""
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -13,10 +12,12 @@ import pytest
 
 from common.events import CameraReason, CameraState
 from common.ids import CameraId
-from edge_agent.adapters.video_source import RetryPolicy, VideoSource
+from edge_agent.adapters.video_source import VideoSource
+from edge_agent.bench.clips import Clip, make_clip
+from edge_agent.bench.rtsp_camera import Faults, RtspServer
 from edge_agent.config import CameraConfig
+from edge_agent.core.retry import RetryPolicy
 from edge_agent.picture import Picture
-from tests.rtsp_server import Clip, Faults, RtspServer, make_clip
 
 SOON = RetryPolicy(first_s=0.2, most_s=0.5, stable_s=30)
 
@@ -35,8 +36,6 @@ def until(true: Callable[[], bool], *, within_s: float = 12.0) -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed: no test stream can be made")
     return Clip.read(make_clip(tmp_path_factory.mktemp("rtsp") / "clip.h264"))
 
 

@@ -1,9 +1,13 @@
 """A process whose memory only grows ends in time to be started again."""
 
+import subprocess
+import sys
+
 import pytest
 
 from edge_agent.adapters import machine
 from edge_agent.core.memory import MemoryWatch
+from tests.test_architecture import ROOT
 
 
 def watch(*readings: tuple[float, int | None]) -> MemoryWatch:
@@ -46,3 +50,31 @@ def test_memory_that_is_held_is_seen():
     held = bytearray(b"x" * 100_000_000)
     grown = machine.rss_mb() - before
     assert 80 < grown < 200 and len(held) == 100_000_000
+
+
+HEAPS_OF_TWENTY_THREADS = """
+import ctypes, threading
+from edge_agent.adapters import machine
+is_set = machine.share_heaps()
+libc, all_there = ctypes.CDLL(None), threading.Barrier(20)
+libc.malloc.restype = ctypes.c_void_p
+def hold():
+    libc.malloc(50_000)
+    all_there.wait()
+threads = [threading.Thread(target=hold) for _ in range(20)]
+[each.start() for each in threads], [each.join() for each in threads]
+libc.fdopen.restype = ctypes.c_void_p
+if is_set:
+    out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+    libc.malloc_info(0, out), libc.fflush(out)
+"""
+
+
+def test_threads_share_a_few_heaps():
+    """Twenty threads that hold memory at once do so on two heaps, where the C library knows such a limit."""
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS_OF_TWENTY_THREADS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    if not done.stdout:
+        pytest.skip("this C library knows no such limit")
+    assert 1 <= done.stdout.count("<heap nr=") <= machine.MOST_HEAPS

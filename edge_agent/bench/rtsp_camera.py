@@ -1,22 +1,27 @@
-"""A camera for tests: one H.264 file in a loop over RTSP, RTP interleaved in TCP. Standard library only.
+"""A camera on this machine, for tests and for the soak: a clip in a loop over RTSP, RTP interleaved in TCP.
 
-Faults: Basic authentication, stop sending after some frames (the connection stays open), hang up after some.
+Faults: Basic authentication, answer nothing at all, stop sending after some frames (the connection stays
+open), hang up after some, damage packets on their way. The clip may be exchanged at any time, for one of
+another size too: it follows at the next key frame, and its parameter sets come with it.
 """
 
 import contextlib
 import random
-import re
 import socket
 import socketserver
 import struct
-import subprocess
 import threading
 import time
 from base64 import b64encode
+from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from edge_agent.bench.clips import Clip
 
 MOST_PAYLOAD = 1400  # bytes of one RTP packet
+FRAME_HEADER, RTP_HEADER = 4, 12  # bytes
+MOST_FLIPS = 8  # bytes of one packet
+MOST_VISITS = 200
 
 
 @dataclass
@@ -24,42 +29,20 @@ class Faults:
     """What goes wrong; may be changed while the server runs. Counts are frames of one PLAY."""
 
     auth: str | None = None  # user:password that is asked for
+    is_mute: bool = False  # takes connections, and answers nothing
     stall_after: int = 0
     drop_after: int = 0
+    lost_share: float = 0.0  # of the RTP packets, which are not sent
+    flipped_share: float = 0.0  # of the others, whose payload is altered in places
+    seed: int = 0  # of the damage
 
 
-@dataclass(frozen=True)
-class Clip:
-    """An H.264 byte stream, cut into pictures."""
+@dataclass(slots=True)
+class Visit:
+    """A connection, on the steady clock."""
 
-    pictures: list[list[bytes]]  # each a list of NAL units
-    sps: bytes
-    pps: bytes
-
-    @classmethod
-    def read(cls, file: Path) -> "Clip":
-        units = [unit.rstrip(b"\0") for unit in re.split(rb"\x00\x00\x00?\x01", file.read_bytes())]
-        pictures: list[list[bytes]] = [[]]
-        sps = pps = b""
-        for unit in filter(None, units):
-            kind = unit[0] & 31
-            sps, pps = (unit if kind == 7 else sps), (unit if kind == 8 else pps)
-            is_slice = kind in (1, 5)
-            begins = kind in (6, 7, 8) or (is_slice and bool(unit[1] & 0x80))
-            if begins and any(each[0] & 31 in (1, 5) for each in pictures[-1]):
-                pictures.append([])
-            if kind != 9:
-                pictures[-1].append(unit)
-        return cls(pictures, sps, pps)
-
-
-def make_clip(file: Path, *, seconds: int = 4, fps: int = 15, size: str = "320x180") -> Path:
-    """Write a short test pattern as H.264 with ffmpeg."""
-    pattern = f"testsrc=size={size}:rate={fps}"
-    options = "-c:v libx264 -tune zerolatency -g 15 -bf 0 -pix_fmt yuv420p -bsf:v h264_mp4toannexb -f h264"
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", pattern, "-t", str(seconds)]
-    subprocess.run([*command, *options.split(), str(file)], check=True)
-    return file
+    began_s: float
+    ended_s: float | None = None
 
 
 class RtspServer(socketserver.ThreadingTCPServer):
@@ -71,7 +54,8 @@ class RtspServer(socketserver.ThreadingTCPServer):
     def __init__(self, clip: Clip, *, fps: float = 15, faults: Faults | None = None, port: int = 0) -> None:
         self.clip, self.fps, self.faults = clip, fps, faults or Faults()
         self.plays = 0
-        self._connections: set[socket.socket] = set()
+        self.visits: deque[Visit] = deque(maxlen=MOST_VISITS)  # the newest connections, in order
+        self._connections: dict[socket.socket, Visit] = {}
         super().__init__(("127.0.0.1", port), _Session)
 
     @property
@@ -89,12 +73,23 @@ class RtspServer(socketserver.ThreadingTCPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End every connection, as a camera does that starts anew."""
         for each in list(self._connections):
             _hang_up(each)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        self._connections.add(request)
+        visit = Visit(time.monotonic())
+        self.visits.append(visit)
+        self._connections[request] = visit
         super().process_request(request, client_address)  # type: ignore[arg-type]
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        super().shutdown_request(request)
+        if visit := self._connections.pop(request, None):
+            visit.ended_s = time.monotonic()
 
     def handle_error(self, *_: object) -> None:
         """A client that hangs up is no news."""
@@ -113,13 +108,13 @@ class _Packets:
     source: int = field(default_factory=lambda: random.getrandbits(32))
     stamp: int = field(default_factory=lambda: random.getrandbits(31))
 
-    def of(self, picture: list[bytes]) -> bytes:
+    def of(self, picture: list[bytes]) -> list[bytes]:
         """Return one picture's packets, framed for channel 0."""
         parts = [
             (part, index == len(picture) - 1) for index, unit in enumerate(picture) for part in _cut(unit)
         ]
         ends = [last and (n + 1 == len(parts)) for n, (_, last) in enumerate(parts)]
-        return b"".join(self._framed(part, end) for (part, _), end in zip(parts, ends, strict=True))
+        return [self._framed(part, end) for (part, _), end in zip(parts, ends, strict=True)]
 
     def _framed(self, payload: bytes, is_end: bool) -> bytes:
         kind = 96 | (128 if is_end else 0)
@@ -128,6 +123,21 @@ class _Packets:
         )
         self.sequence += 1
         return b"$\0" + struct.pack("!H", len(header) + len(payload)) + header + payload
+
+
+def damaged(packets: list[bytes], faults: Faults, chance: random.Random) -> list[bytes]:
+    """Return what arrives of framed RTP packets: some are lost, of some the payload is altered in places."""
+    arrived = []
+    for packet in packets:
+        if chance.random() < faults.lost_share:
+            continue
+        if chance.random() < faults.flipped_share:
+            altered, start = bytearray(packet), FRAME_HEADER + RTP_HEADER
+            for _ in range(chance.randint(1, MOST_FLIPS)):
+                altered[chance.randrange(start, len(altered))] ^= chance.randint(1, 255)
+            packet = bytes(altered)
+        arrived.append(packet)
+    return arrived
 
 
 def _cut(unit: bytes) -> list[bytes]:
@@ -164,6 +174,8 @@ class _Session(socketserver.BaseRequestHandler):
                         return
                     waiting += more
                 head, waiting = waiting.split(b"\r\n\r\n", 1)
+                if self.server.faults.is_mute:
+                    continue
                 if not self._answer(head.decode("latin-1").lstrip()):
                     return
         except (OSError, ValueError):
@@ -225,7 +237,8 @@ class _Session(socketserver.BaseRequestHandler):
     def _play(self) -> None:
         server, packets, began = self.server, _Packets(), time.monotonic()
         server.plays += 1
-        sent = 0
+        chance = random.Random(server.faults.seed + server.plays)
+        clip, number, sent = server.clip, 0, 0
         try:
             while not self.over.is_set():
                 if server.faults.stall_after and sent >= server.faults.stall_after:
@@ -234,10 +247,12 @@ class _Session(socketserver.BaseRequestHandler):
                 if server.faults.drop_after and sent >= server.faults.drop_after:
                     _hang_up(self.request)
                     return
-                picture = packets.of(server.clip.pictures[sent % len(server.clip.pictures)])
+                if clip is not server.clip and clip.is_key(number):
+                    clip, number = server.clip, 0
+                picture = damaged(packets.of(clip.pictures[number]), server.faults, chance)
                 with self.sending:
-                    self.request.sendall(picture)
-                sent += 1
+                    self.request.sendall(b"".join(picture))
+                sent, number = sent + 1, (number + 1) % len(clip.pictures)
                 packets.stamp += int(90000 / server.fps)
                 self.over.wait(max(0.0, began + sent / server.fps - time.monotonic()))
         except OSError:
