@@ -15,7 +15,8 @@ from edge_agent.adapters.decoding import Decoder, Opening, SourceError, Video
 from edge_agent.adapters.ffmpeg_child import ChildContext
 from edge_agent.adapters.hardware import probe_hardware
 from edge_agent.adapters.video_source import VideoSource
-from edge_agent.bench.rtsp_camera import Clip, Faults, RtspServer, make_clip
+from edge_agent.bench.clips import Clip, make_clip
+from edge_agent.bench.rtsp_camera import Faults, RtspServer
 from edge_agent.config import DECODERS, CameraConfig
 from tests.clips import Recipe, make_video, scene_at
 
