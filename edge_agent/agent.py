@@ -1,6 +1,7 @@
 """The root of `hadir agent run`: one box, models loaded once, many cameras, one link to the server."""
 
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -35,6 +36,7 @@ from edge_agent.recorder import Recorder
 log = logging.getLogger("hadir.agent")
 
 WATCH_EVERY_S = 0.5
+STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
 EXIT_OK, EXIT_THREAD_DIED, EXIT_LEAKED = 0, 70, 70  # systemd starts the agent again after either
 
 
@@ -150,7 +152,8 @@ class Agent:
                 log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
                 status = EXIT_LEAKED
                 break
-        for part in (*self._cameras, self._recorder, self._errands, self._link):
+        _stop_together(self._cameras)
+        for part in (self._recorder, self._errands, self._link):
             part.stop()
         self._outbox.close()
         return status
@@ -227,7 +230,21 @@ def run_agent(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     machine.share_heaps()
-    return Agent(config, identity, analyser, liveness).run(stop)
+    status = Agent(config, identity, analyser, liveness).run(stop)
+    if status != EXIT_OK:  # a thread may hang for good, and would keep this process from ending
+        logging.shutdown()
+        os._exit(status)
+    return status
+
+
+def _stop_together(cameras: Iterable[CameraWorker]) -> None:
+    """Stop all cameras at once: one that does not answer takes seconds, and there may be many."""
+    stops = [threading.Thread(target=each.stop, daemon=True) for each in cameras]
+    until = time.monotonic() + STOP_S
+    for each in stops:
+        each.start()
+    for each in stops:
+        each.join(max(0.0, until - time.monotonic()))
 
 
 def policy_of(default: MatchPolicy, overrides: MatchOverrides) -> MatchPolicy:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
+from edge_agent.core.attention import GREY
 from edge_agent.core.camera_health import Watched, watched
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
+from edge_agent.picture import hidden_in
 from edge_agent.pipeline import CameraPipeline, Sighted
 
 log = logging.getLogger("hadir.camera")
@@ -42,6 +44,7 @@ class CameraWorker:
         self._busy: Frame | None = None
         self._busy_since = 0.0
         self._watched = Watched()
+        self._hidden = hidden_in(camera.mask, GREY) if camera.mask else None
         self._trouble = (
             CameraReason.NONE,
             0,
@@ -97,6 +100,7 @@ class CameraWorker:
             except Exception:
                 log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)
                 self._now_wrong(CameraReason.DECODE, frame.ts)
+                self._put(self._farewell(pipeline, last or frame))
                 pipeline, last = self._make_pipeline(), None
                 self._stopping.wait(PAUSE_AFTER_FAILURE_S)
             finally:
@@ -107,7 +111,7 @@ class CameraWorker:
     def _look(self, pipeline: CameraPipeline, frame: Frame) -> None:
         """Note whether the picture shows what the camera is there for."""
         if pipeline.grey is not None:
-            self._watched = watched(self._watched, pipeline.grey, frame.mono)
+            self._watched = watched(self._watched, pipeline.grey, frame.mono, hidden=self._hidden)
             self._now_wrong(self._watched.reason, frame.ts)
 
     def _now_wrong(self, reason: CameraReason, ts: int) -> None:

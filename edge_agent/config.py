@@ -1,11 +1,11 @@
 """The agent's settings: one YAML file, typed, read once; deploy/edge/agent.example.yaml explains each key."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.ids import CameraId, is_slug
-from common.logs import redact
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.packs import CATALOGUE
 from edge_agent.yaml_settings import Section, open_yaml
@@ -16,6 +16,15 @@ INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insight
 # How a camera may be decoded: on the processor; by a device that PyAV knows; by the decoder of small boards;
 # by an ffmpeg program beside us, with the video hardware of Intel and AMD (VAAPI) or without.
 DECODERS = ("software", "cuda", "qsv", "drm", "v4l2", "vaapi", "ffmpeg")
+
+
+def shown_address(url: str) -> str:
+    """Return where a stream is, and nothing else: cameras take passwords as user, path and query."""
+    if "://" not in url or url.lower().startswith("file:"):
+        return url
+    scheme, _, rest = url.partition("://")
+    place = re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return f"{scheme}://{place}/…" if place != rest else f"{scheme}://{place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class CameraConfig:
 
     @property
     def shown_url(self) -> str:
-        return redact(self.searched_url)
+        return shown_address(self.searched_url)
 
 
 @dataclass(frozen=True, slots=True)

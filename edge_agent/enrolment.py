@@ -16,7 +16,6 @@ PORTRAIT = QualityPolicy(min_side_px=60, max_turn=1.5, min_sharpness=0.007, min_
 SECOND_FACE = 1 / 3  # of the largest face's area: smaller ones are bystanders
 MAX_PIXELS = 50_000_000
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 WORDS = {
     "corrupt": "The file is not a picture that can be read.",

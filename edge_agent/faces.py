@@ -47,7 +47,7 @@ def closer_look(frame: Frame, face: Detection, analyser: FaceAnalyser) -> tuple[
 
     Its picture is a little older or newer, so the face is searched for anew around its place.
     """
-    if frame.closer is None or face.box.shorter_side >= COMFORTABLE_PX:
+    if frame.closer is None or not 0 < face.box.shorter_side < COMFORTABLE_PX:
         return frame.picture, face
     picture = frame.closer()
     if picture is None or picture.width <= frame.picture.width:

@@ -121,6 +121,7 @@ class GalleryKeeper:
     def _use(self, change: Change) -> None:
         self._file.save(change, self._held)  # first: in memory, who is gone cannot be brought back
         is_new, held = change.sha256 != self._held.sha256, self._held.after(change)
+        self._held = held
         if is_new:
             held = self._anchored(held)
             people = len(set(held.owners.values()))

@@ -118,12 +118,24 @@ class DecodedPicture(ColourPicture):
         small = self._luma[::2, ::2] if self.width >= 4 * size[0] else self._luma
         return cv2.resize(small, size, interpolation=cv2.INTER_AREA)
 
+    def without(self, polygons: Sequence[Polygon]) -> "DecodedPicture":
+        luma = self._luma.copy()  # the decoder still needs its own
+        _fill(luma, polygons, (0,))
+        return DecodedPicture(luma, lambda: ColourPicture(self.image).without(polygons).image)
 
-def _fill(image: np.ndarray, polygons: Sequence[Polygon]) -> None:
+
+def hidden_in(polygons: Sequence[Polygon], size: tuple[int, int]) -> np.ndarray:
+    """Return height × width bool: where a picture of that size shows the polygons' black, or its edge."""
+    covered = np.zeros((size[1], size[0]), np.uint8)
+    _fill(covered, polygons, (1,))
+    return cv2.dilate(covered, np.ones((5, 5), np.uint8)).astype(bool)
+
+
+def _fill(image: np.ndarray, polygons: Sequence[Polygon], value: tuple[int, ...] = (0, 0, 0)) -> None:
     size = (image.shape[1], image.shape[0])
     for each in polygons:  # one at a time: together, what two of them share would be left out
         corners = np.round(np.array(each, float) * size).astype(np.int32)
-        cv2.fillPoly(image, [corners], (0, 0, 0))
+        cv2.fillPoly(image, [corners], value)
 
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:

@@ -64,6 +64,8 @@ class _File:
     is_withheld: bool = False  # another face in view is more like the person
     crop: np.ndarray | None = None
     quality: float = 0.0  # of the crop
+    crop_ms: int = 0  # when it was taken
+    shown_before: tuple[np.ndarray | None, float, int] = (None, 0.0, 0)  # the crop before it, the same way
     live_looks: tuple[LiveLook, ...] = ()
     sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
     zone: str | None = None  # where it was last seen
@@ -131,7 +133,7 @@ class CameraPipeline:
         self._search_again()
         self._rejoin(looks)
         ended += self._given_up(frame.mono)
-        self._withhold(seen, frame, ended)
+        self._withhold(frame, ended)
         return [*self._farewells(ended, frame.ts, frame.mono), *self._due(frame)]
 
     def finish(self, frame_ts: int, mono: int) -> list[Sighted]:
@@ -212,13 +214,15 @@ class CameraPipeline:
 
     def _learn(self, look: _Look, probe: Probe, gallery: Gallery, frame: Frame, ended: list[_File]) -> None:
         """Add one look to its track; a track that turns out to show two people ends and begins anew."""
-        file, assessment = look.file, look.assessment
+        file, quality = look.file, look.assessment.quality
         file.probes = with_probe(file.probes, probe)
-        if file.crop is None or assessment.quality > file.quality:
-            file.crop, file.quality = evidence_crop(look.picture, look.detection.box), assessment.quality
         at = break_at(file.probes, file.verdict, gallery, self._policy)
         if at is not None:
             ended.append(self._split(file, at, evidence_crop(look.picture, look.detection.box)))
+        elif file.crop is None or quality > file.quality:
+            file.shown_before = (file.crop, file.quality, file.crop_ms)
+            file.crop, file.quality = evidence_crop(look.picture, look.detection.box), quality
+            file.crop_ms = frame.mono
         file.verdict = settled(file.verdict, weigh(file.probes, gallery, self._policy))
         file.doubts = doubts(file.probes, file.verdict, gallery, self._policy)
         file.track = replace(file.track, is_ambiguous=False)
@@ -227,9 +231,14 @@ class CameraPipeline:
         """Cut file at a probe: it goes on as a new track; return the old track, which ended before that."""
         before, after = file.probes[:at], file.probes[at:]
         old = replace(file, track=replace(file.track, last_ms=after[0].before_ms), probes=before)
+        if file.crop_ms >= after[0].at_ms:  # the picture is of the newcomer already
+            old.crop, old.quality, old.crop_ms = file.shown_before
+        if old.crop_ms >= after[0].at_ms:
+            old.crop, old.quality = None, 0.0
         old.live_looks, file.live_looks = parted(file.live_looks, after[0].at_ms)
         file.probes, file.verdict, file.doubts = after, NOT_YET, 0
-        file.crop, file.quality = crop, after[-1].quality
+        file.crop, file.quality, file.crop_ms = crop, after[-1].quality, after[-1].at_ms
+        file.shown_before = (None, 0.0, 0)
         return self._renumbered(file, old, after[0].at_ms)
 
     def _renumbered(self, file: _File, old: _File, first_ms: int) -> _File:
@@ -245,7 +254,7 @@ class CameraPipeline:
         """Identify every track anew when the gallery was replaced: a person may have come or gone."""
         gallery = self._gallery()
         if self._searched is not None and self._searched is not gallery:
-            for file in self._files.values():
+            for file in (*self._files.values(), *self._lost):
                 file.probes = searched(file.probes, gallery)
                 file.verdict = weigh(file.probes, gallery, self._policy)
                 file.doubts = 0
@@ -258,7 +267,7 @@ class CameraPipeline:
             if file.announced.kind is not None or self._files.get(number) is not file:
                 continue
             for lost in self._lost:
-                is_later = file.track.first_ms > lost.track.last_ms
+                is_later = file.track.first_ms > lost.track.last_ms and not lost.is_withheld
                 if is_later and is_back(lost.probes, lost.verdict, file.probes, file.verdict, self._policy):
                     self._lost.remove(lost)
                     self._files[lost.track.number] = _joined(lost, self._files.pop(number))
@@ -271,18 +280,18 @@ class CameraPipeline:
         self._lost = [each for each in self._lost if each not in gone]
         return gone
 
-    def _withhold(self, seen: dict[int, Detection], frame: Frame, ended: list[_File]) -> None:
+    def _withhold(self, frame: Frame, ended: list[_File]) -> None:
         """Name nobody in two places at once: the more similar face keeps the name.
 
-        Where the other one was told of already, that ends here, and it goes on as a track not told of.
+        A face that is missed in one picture keeps it, too. Where the other one was told of by that name, that
+        ends here, and it goes on as a track not told of.
         """
-        in_view = {number: self._files[number].verdict for number in seen if number in self._files}
-        lost = beaten(in_view, self._policy.margin)
-        for number in in_view:
-            file = self._files[number]
+        lost = beaten({number: each.verdict for number, each in self._files.items()}, self._policy.margin)
+        for number, file in list(self._files.items()):
             file.is_withheld = number in lost
-            if file.is_withheld and file.announced.verdict is not None:
-                ended.append(self._renumbered(file, replace(file, is_withheld=False), frame.mono))
+            told = file.announced.verdict
+            if file.is_withheld and told is not None and told.employee_id == file.verdict.employee_id:
+                ended.append(self._renumbered(file, replace(file), frame.mono))
 
     def _due(self, frame: Frame) -> list[Sighted]:
         due = []
@@ -300,7 +309,10 @@ class CameraPipeline:
         """Tell that tracks ended; first, who they were, where only the end makes that clear."""
         due = []
         for file in ended:
-            if file.is_withheld:
+            if file.is_withheld:  # another face has the name: what was told of this one ends, nothing begins
+                if file.announced.verdict is not None:
+                    told = file.announced.verdict
+                    due.append(Sighted(self._event(EventKind.LEFT, file, told, ts, mono), None))
                 continue
             verdict = settled(file.verdict, weigh(file.probes, self._gallery(), self._policy, is_over=True))
             kind = due_kind(verdict, file.announced, file.track.last_ms, self._still_every_s)

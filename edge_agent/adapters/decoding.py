@@ -28,6 +28,7 @@ av.logging.set_level(av.logging.PANIC)
 # over the first picture.
 LIVE = {
     "rtsp_transport": "tcp",
+    "allowed_media_types": "video",  # sound is none of our business, and would hide that the pictures stopped
     "fflags": "+discardcorrupt",
     "analyzeduration": "500000",
     "fpsprobesize": "2",
@@ -109,7 +110,11 @@ class Video:
         """Yield the packets of the picture, until the end of a file."""
         began = time.monotonic()
         try:
-            for packet in self._container.demux(self.stream):
+            # All streams: FFmpeg's own time limit begins anew with the packets of any, sound for example.
+            for packet in self._container.demux():
+                if packet.stream.index != self.stream.index:
+                    self._complain_of_silence(began)
+                    continue
                 if packet.size:
                     yield packet
                 began = time.monotonic()
@@ -117,6 +122,10 @@ class Video:
             is_stall = time.monotonic() - began >= 0.9 * self._opening.read_s
             log.debug("the stream broke off (%s)", "no packet in time" if is_stall else type(error).__name__)
             raise SourceError(CameraReason.STALLED) from error
+
+    def _complain_of_silence(self, since: float) -> None:
+        if self._opening.is_live and time.monotonic() - since >= self._opening.read_s:
+            raise SourceError(CameraReason.STALLED)
 
     def seek(self, to_s: float) -> None:
         """Go to the last key frame before to_s."""
@@ -256,7 +265,10 @@ class Decoder:
         frames = [*self._decoded(packet), *self._decoded(None)]
         self._video.context.flush_buffers()
         self._pending, self._is_resting = [packet], True
-        return frames[-1:]
+        if frames:
+            return frames[-1:]
+        self._may_rest = False  # of some streams a key frame alone shows nothing: they are decoded always
+        return self._caught_up()
 
     def _caught_up(self) -> list[VideoFrame]:
         """Decode what was left out since the last key frame; only the newest picture of it is of interest."""
@@ -277,7 +289,8 @@ class Decoder:
         self.decoded += packet is not None
         self._silent = 0 if frames else self._silent + 1
         whole = [each for each in frames if not each.is_corrupt]
-        self._bad = 0 if whole or not frames else self._bad + 1
+        if frames:
+            self._bad = 0 if whole else self._bad + 1
         if self._bad > MOST_BAD or self._silent > MOST_SILENT:
             raise SourceError(CameraReason.DECODE)
         return whole

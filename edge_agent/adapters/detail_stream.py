@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 
@@ -21,7 +21,8 @@ from edge_agent.picture import Picture
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 24_000_000  # of packets since the last key frame; beyond it there is no picture until the next
-TOO_OLD_S = 1.0  # the two streams then show different moments
+MOST_APART_S = 0.4  # further apart the two streams show different moments: somebody else may stand there
+MOST_DECODED = 150  # packets at once: a longer group of pictures would keep its camera waiting
 
 
 @dataclass(slots=True)
@@ -59,13 +60,18 @@ class DetailStream:
         if self._thread.is_alive():
             self._thread.join(self._camera.open_timeout_s + self._camera.read_timeout_s + 1)
 
-    def picture(self) -> Picture | None:
-        """Return the newest picture, masked as the camera's pictures are; None when there is none of now."""
+    def picture(self, at_s: float) -> Picture | None:
+        """Return the newest picture, masked as the camera's others; None when there is none of about at_s.
+
+        at_s is on the monotonic clock.
+        """
         with self._lock:
             group = self._group
-            if group is None or time.monotonic() - group.newest_s > TOO_OLD_S:
+            if group is None or abs(at_s - group.newest_s) > MOST_APART_S:
                 return None
             todo = group.packets[group.decoded :]
+            if len(todo) > MOST_DECODED:
+                return None
             group.decoded = len(group.packets)
         frame = _newest(group, todo)
         if frame is not None:
@@ -78,7 +84,8 @@ class DetailStream:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                self._keep(open_stream(self._camera.url, opening_of(self._camera, self._camera.url)))
+                opening = replace(opening_of(self._camera, self._camera.url), decode="software")
+                self._keep(open_stream(self._camera.url, opening))
             except SourceError as error:
                 self._complain(error)
             except Exception:

@@ -199,7 +199,7 @@ def _tried(
     except ProviderError:
         raise
     except Exception as error:  # every runtime has errors of its own
-        raise ProviderError(f"it fails ({str(error).strip().splitlines()[0][:200]})") from error
+        raise ProviderError(f"it fails ({_first_line(error)})") from error
     if words := disagreement(answers, right):
         raise ProviderError(words)
     return models
@@ -212,6 +212,11 @@ def _check_cost(models: Models, processor: Models, clock: Callable[[], float]) -
         raise ProviderError(
             f"a search costs {1000 * its:.1f} ms of processor time with it and {1000 * ours:.1f} ms without"
         )
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says, or what it is called when it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _leaner(
@@ -230,7 +235,7 @@ def _leaner(
         crops = drawn_crops(int(other.input_size[0]))
         words = disagreement(Answers(embed(other, crops), right.outputs), right)
     except Exception as error:  # whatever onnx and onnxruntime raise: the file itself runs, so it is used
-        words = str(error)
+        words = _first_line(error)
     if words:
         log.warning("the recogniser runs as it is: rewritten, %s", words)
         return processor

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from common.events import CameraReason, CameraState
 from edge_agent.adapters.camera_reader import Sample, read_camera
@@ -24,6 +25,7 @@ from edge_agent.frame import Frame
 log = logging.getLogger(__name__)
 
 FPS_WINDOW_S = 10.0
+BLIND_AFTER_S = 10.0  # without a picture, whatever else arrives: then nothing is seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class VideoSource:
         self._thread = threading.Thread(target=self._run, name=f"video-{camera.camera_id}", daemon=True)
         self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
         self._offered: deque[float] = deque(maxlen=1000)
+        self._pictured = 0.0  # monotonic: the newest picture
         self._dropped = self._index = self._sampled = 0
         self._detail = DetailStream(camera, retry=retry) if camera.sub_url else None
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
@@ -81,15 +84,23 @@ class VideoSource:
             now = time.monotonic()
             recent = [at for at in self._offered if now - at <= FPS_WINDOW_S]
             span = min(FPS_WINDOW_S, now - recent[0]) if recent else 0.0
+            state, reason, since_ms = self._state, self._reason, self._since_ms
+            if state is CameraState.ONLINE and now - self._pictured > self._most_blind_s:
+                state, reason = CameraState.OFFLINE, CameraReason.STALLED
+                since_ms = _utc_ms() - round((now - self._pictured) * 1000)
             return SourceHealth(
-                state=self._state,
-                reason=self._reason,
-                since_ms=self._since_ms,
+                state=state,
+                reason=reason,
+                since_ms=since_ms,
                 fps=len(recent) / span if span > 0.5 else 0.0,
                 last_frame_age_ms=round((now - self._offered[-1]) * 1000) if self._offered else None,
                 dropped=self._dropped,
                 sampled=self._sampled,
             )
+
+    @property
+    def _most_blind_s(self) -> float:
+        return max(BLIND_AFTER_S, 3 / self._camera.sample_fps)
 
     def _run(self) -> None:
         failures = 0
@@ -136,7 +147,8 @@ class VideoSource:
                     picture = picture.without(self._camera.mask)
                 self._dropped += self._slot is not None
                 self._index += 1
-                closer = self._detail.picture if self._detail else None
+                self._pictured = now
+                closer = partial(self._detail.picture, now) if self._detail else None
                 self._slot = Frame(picture, _utc_ms(), round(now * 1000), self._index, closer)
                 self._ready.notify()
         self._now_is(CameraState.ONLINE, CameraReason.NONE)

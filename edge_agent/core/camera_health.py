@@ -78,10 +78,18 @@ class Watched:
     recent: tuple[int, ...] = ()  # checksums of those
 
 
-def watched(before: Watched, grey: np.ndarray, at_ms: int, policy: PicturePolicy = PICTURE) -> Watched:
+def watched(
+    before: Watched,
+    grey: np.ndarray,
+    at_ms: int,
+    policy: PicturePolicy = PICTURE,
+    *,
+    hidden: np.ndarray | None = None,
+) -> Watched:
     """Return what is known after one more picture, rows × columns uint8 of one size, even sides, at least 8.
 
-    at_ms is on a clock that never jumps. Looks more often than policy.every_s change nothing.
+    at_ms is on a clock that never jumps. Looks more often than policy.every_s change nothing. hidden is bool
+    of that size, always the same: what a privacy mask paints over, which would look like a view that stays.
     """
     if before.at_ms is not None and at_ms - before.at_ms < policy.every_s * 1000:
         return before
@@ -90,8 +98,10 @@ def watched(before: Watched, grey: np.ndarray, at_ms: int, policy: PicturePolicy
         usual = before.usual if before.still is not None and before.still.shape == grey.shape else Usual()
         before, gap_s = Watched(usual=usual), 0.0
     still, recent, is_repeated = _repeated(before, grey, policy)
-    view, detail = view_of(grey), detail_of(grey)
-    signs = _signs(grey, view, detail, before, policy) | ({CameraReason.FROZEN} if is_repeated else set())
+    shown = _shown(hidden)
+    view, detail = view_of(grey, shown), detail_of(grey, shown)
+    signs = _signs(grey, view, detail, before, policy, shown)
+    signs |= {CameraReason.FROZEN} if is_repeated else set()
     held = {sign: before.held.get(sign, at_ms) for sign in signs}
     usual = before.usual
     if at_ms - held.get(CameraReason.MOVED, at_ms) >= policy.accepted_after_s * 1000:
@@ -115,22 +125,36 @@ def _believed(
 
 
 def _signs(
-    grey: np.ndarray, view: np.ndarray, detail: float, before: Watched, policy: PicturePolicy
+    grey: np.ndarray,
+    view: np.ndarray,
+    detail: float,
+    before: Watched,
+    policy: PicturePolicy,
+    shown: np.ndarray | None,
 ) -> set[CameraReason]:
     """Return what this picture looks like; nothing is said about the view of a dark or plain one."""
-    if is_dark(grey, policy.dark[before.reason is CameraReason.DARK]):
+    if is_dark(grey, policy.dark[before.reason is CameraReason.DARK], shown):
         return {CameraReason.DARK}
-    if _is_plain(grey, view, detail, before, policy):
+    if _is_plain(steepness(grey, shown), view, detail, before, policy):
         return {CameraReason.COVERED}
     return {CameraReason.MOVED} if _is_strange(view, detail, before, policy) else set()
 
 
-def is_dark(grey: np.ndarray, level: float = PICTURE.dark[0]) -> bool:
+def is_dark(grey: np.ndarray, level: float = PICTURE.dark[0], shown: np.ndarray | None = None) -> bool:
     """Tell whether nearly all of a picture is darker than level: nobody could be recognised in it.
 
     A lens cap is as dark as a night without a lamp, so the one is not told from the other.
     """
-    return float(np.quantile(grey, 1 - BRIGHT_SHARE)) < level
+    seen = grey if shown is None else _halved(grey)[shown]
+    return bool(seen.size) and float(np.quantile(seen, 1 - BRIGHT_SHARE)) < level
+
+
+def _shown(hidden: np.ndarray | None) -> np.ndarray | None:
+    """Return where a halved picture shows the camera's own; None: everywhere, also when nothing is left."""
+    if hidden is None:
+        return None
+    shown = ~_halved(hidden).astype(bool)
+    return shown if shown.any() else None
 
 
 def _halved(grey: np.ndarray) -> np.ndarray:
@@ -139,15 +163,19 @@ def _halved(grey: np.ndarray) -> np.ndarray:
     return grey.reshape(rows, 2, columns, 2).mean(axis=(1, 3), dtype=np.float32)
 
 
-def steepness(grey: np.ndarray) -> float:
+def steepness(grey: np.ndarray, shown: np.ndarray | None = None) -> float:
     """Return by how many levels neighbours differ on average, in a picture of half the size."""
     small = _halved(grey)
-    return float(np.abs(np.diff(small, axis=0)).mean() + np.abs(np.diff(small, axis=1)).mean()) / 2
+    down, across = np.abs(np.diff(small, axis=0)), np.abs(np.diff(small, axis=1))
+    if shown is not None:
+        down, across = down[shown[1:] & shown[:-1]], across[shown[:, 1:] & shown[:, :-1]]
+    return sum(float(each.mean()) if each.size else 0.0 for each in (down, across)) / 2
 
 
-def detail_of(grey: np.ndarray) -> float:
+def detail_of(grey: np.ndarray, shown: np.ndarray | None = None) -> float:
     """Return the steepness relative to the light, which a dimmed lamp leaves as it is."""
-    return steepness(grey) / (max(0.0, float(grey.mean()) - BLACK) + 10.0)
+    light = float(grey.mean()) if shown is None else float(_halved(grey)[shown].mean())
+    return steepness(grey, shown) / (max(0.0, light - BLACK) + 10.0)
 
 
 def is_featureless(grey: np.ndarray, policy: PicturePolicy = PICTURE) -> bool:
@@ -155,17 +183,15 @@ def is_featureless(grey: np.ndarray, policy: PicturePolicy = PICTURE) -> bool:
     return detail_of(grey) < policy.always_plain
 
 
-def _is_plain(
-    grey: np.ndarray, view: np.ndarray, detail: float, before: Watched, policy: PicturePolicy
-) -> bool:
+def _is_plain(steep: float, view: np.ndarray, detail: float, before: Watched, policy: PicturePolicy) -> bool:
     """Tell whether the detail that the camera usually has is gone: a cloth, paint, a lens far out of focus.
 
     A slight blur does not show in a thumbnail. Somebody who fills the picture with a plain coat covers it.
     """
-    if is_featureless(grey, policy):
+    if detail < policy.always_plain:
         return True
     usual, late = before.usual, before.reason is CameraReason.COVERED
-    if usual.view is None or usual.learnt_s < policy.known_after_s or steepness(grey) >= policy.most_plain:
+    if usual.view is None or usual.learnt_s < policy.known_after_s or steep >= policy.most_plain:
         return False
     share = detail / max(usual.detail, 1e-6)
     is_lost = likeness(view, usual.view) < policy.known_left
@@ -186,7 +212,7 @@ def _is_strange(view: np.ndarray, detail: float, before: Watched, policy: Pictur
     return likeness(view, usual.view) < policy.strange[before.reason is CameraReason.MOVED]
 
 
-def view_of(grey: np.ndarray) -> np.ndarray:
+def view_of(grey: np.ndarray, shown: np.ndarray | None = None) -> np.ndarray:
     """Return the edges of a picture, 4 × rows × columns: their direction with its sign, and without.
 
     Their strength hardly counts, so that the light does not; without the sign, a contrast that an infrared
@@ -199,7 +225,10 @@ def view_of(grey: np.ndarray) -> np.ndarray:
     softened = length + 4.0  # noise stays small
     signed = np.stack((across, down)) / softened
     squared = np.stack((across**2 - down**2, 2 * across * down)) / (softened * (length + 1e-3))
-    return np.concatenate((signed, squared))
+    view = np.concatenate((signed, squared))
+    if shown is not None:
+        view *= shown[1:-1, 1:-1] & shown[1:-1, 2:] & shown[1:-1, :-2] & shown[2:, 1:-1] & shown[:-2, 1:-1]
+    return view
 
 
 def likeness(a: np.ndarray, b: np.ndarray) -> float:

@@ -43,7 +43,7 @@ class MatchPolicy:
         return self.threshold + extra * (1 - self._ease(margin))
 
     def _ease(self, margin: float) -> float:
-        if self.lead is None:
+        if self.lead is None or margin >= 1:  # nobody else is enrolled: that is no evidence
             return 0.0
         return min(1.0, max(0.0, (margin - self.margin) / (self.lead - self.margin)))
 

@@ -71,7 +71,7 @@ def test_the_main_stream_is_masked_too(streams):
     detail = DetailStream(camera(*streams, mask=(whole,)))
     detail.start()
     try:
-        assert within(10, detail.picture).cut().image.max() == 0
+        assert within(10, lambda: detail.picture(time.monotonic())).cut().image.max() == 0
     finally:
         detail.stop()
 
@@ -99,8 +99,8 @@ def test_a_main_stream_that_stands_still_is_not_used(streams):
     detail = DetailStream(camera(main, sub, read_timeout_s=5.0))
     detail.start()
     try:
-        within(10, detail.picture)
-        within(10, lambda: True if detail.picture() is None else None)
+        within(10, lambda: detail.picture(time.monotonic()))
+        within(10, lambda: True if detail.picture(time.monotonic()) is None else None)
     finally:
         detail.stop()
 

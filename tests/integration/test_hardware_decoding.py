@@ -127,7 +127,7 @@ def test_a_camera_decoded_beside_us_shows_what_it_sees_and_its_address_stays_her
             assert all(each is not None for each in frames)
             assert [(each.picture.width, each.picture.height) for each in frames if each] == [(320, 180)] * 4
             image = frames[-1].picture.cut().image if frames[-1] else np.zeros(1)
-            assert image.std() > 40, "the test pattern has every colour"
+            assert image.std() > 25, "the test pattern has every colour"
             assert len(children()) == 1
             telling = ("s3cret", f":{server.port}", "rtsp")
             assert not any(word in line for line in command_lines().values() for word in telling)

@@ -21,7 +21,7 @@ from edge_agent.core.consensus import (
 from tests.vision_world import POLICY, gallery_of, look_at, probe
 
 LEADING = replace(POLICY, lead=0.30)
-margins = st.floats(-0.5, 2.0)
+margins = st.floats(-0.5, 1.0, exclude_max=True)  # 1 means: there is nobody else
 counts = st.integers(0, 12)
 policies = st.builds(
     lambda probes, two, more, margin, lead: replace(
@@ -61,6 +61,12 @@ def test_a_lead_eases_nothing_up_to_the_margin_and_everything_from_the_lead_on(p
         assert policy.bar(agreeing, margin) == unled.bar(agreeing) == unled.bar(agreeing, margin)
     elif margin >= policy.lead + 1e-9:
         assert policy.bar(agreeing, margin) == pytest.approx(policy.threshold)
+
+
+@given(policies, counts)
+def test_who_is_alone_in_the_gallery_has_no_lead(policy, agreeing):
+    """A margin of 1 says that nobody else is enrolled, which is no evidence for anybody."""
+    assert policy.bar(agreeing, 1.0) == policy.bar(agreeing)
 
 
 def test_a_lead_that_is_no_lead_is_refused():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import SettingsError
-from edge_agent.config import DECODERS, EdgeConfig, read_edge_config
+from edge_agent.config import DECODERS, EdgeConfig, read_edge_config, shown_address
 
 
 def read(tmp_path: Path, text: str, **environment: str) -> EdgeConfig:
@@ -174,3 +174,20 @@ def test_what_cannot_be_a_part_of_the_picture_is_refused_with_its_line(tmp_path,
     """One mistake, one sentence, at the line that it is in."""
     told = problems(tmp_path, one_camera(*lines))
     assert len(told) == 1 and told[0].startswith(f"{at}:") and words in told[0], told
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:geheim@10.0.0.5:554/Streaming/Channels/101", "rtsp://10.0.0.5:554/…"),
+        ("rtsp://admin:ge/h@im@10.0.0.5/x", "rtsp://10.0.0.5/…"),
+        ("rtsp://10.0.0.5/user=admin&password=geheim&channel=1.sdp", "rtsp://10.0.0.5/…"),
+        ("http://10.0.0.5?pwd=geheim", "http://10.0.0.5/…"),
+        ("rtsp://10.0.0.5", "rtsp://10.0.0.5"),
+        ("/srv/clips/gate.mp4", "/srv/clips/gate.mp4"),
+        ("webcam:0", "webcam:0"),
+    ],
+)
+def test_an_address_is_shown_without_whatever_may_be_a_password(url, shown):
+    """Cameras take passwords as user, in the path and in the query."""
+    assert shown_address(url) == shown
