@@ -176,7 +176,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--cameras", type=int, default=4, help="of which the last one never fails (4)")
     models, people = (
         "an InsightFace pack (a stand-in)",
-        "whose faces are shown: one folder of photos a person",
+        "whose faces are shown: a folder a person",
     )
     parser.add_argument("--models", type=Path, metavar="DIR", help=models)
     parser.add_argument("--people", type=Path, metavar="DIR", help=people)
