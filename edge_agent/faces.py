@@ -52,8 +52,10 @@ def closer_look(frame: Frame, face: Detection, analyser: FaceAnalyser) -> tuple[
     picture = frame.closer()
     if picture is None or picture.width <= frame.picture.width:
         return frame.picture, face
-    times = picture.width / frame.picture.width
-    box = Box(*(side * times for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
+    # Apart for each side: many a sub stream is the same picture pressed into 4:3.
+    across, down = picture.width / frame.picture.width, picture.height / frame.picture.height
+    small = face.box
+    box = Box(small.left * across, small.top * down, small.right * across, small.bottom * down)
     found = find_faces(picture, analyser, scale=COMFORTABLE_PX / box.shorter_side, box=box.grown(NEARBY))
     best = max(found, key=lambda each: iou(each.box, box), default=None)
     if best is None or iou(best.box, box) < SAME_PLACE:

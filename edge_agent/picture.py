@@ -121,8 +121,9 @@ class DecodedPicture(ColourPicture):
 
 def _fill(image: np.ndarray, polygons: Sequence[Polygon]) -> None:
     size = (image.shape[1], image.shape[0])
-    corners = [np.round(np.array(each, float) * size).astype(np.int32) for each in polygons]
-    cv2.fillPoly(image, corners, (0, 0, 0))
+    for each in polygons:  # one at a time: together, what two of them share would be left out
+        corners = np.round(np.array(each, float) * size).astype(np.int32)
+        cv2.fillPoly(image, [corners], (0, 0, 0))
 
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:

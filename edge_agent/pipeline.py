@@ -66,6 +66,7 @@ class _File:
     quality: float = 0.0  # of the crop
     live_looks: tuple[LiveLook, ...] = ()
     sure_ms: int = 0  # the last frame up to which nothing suggests that another face took over
+    zone: str | None = None  # where it was last seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +161,8 @@ class CameraPipeline:
         for track in step.tracks:
             file = self._files.setdefault(track.number, _File(track=track))
             file.track = track
+            if track.number in step.seen:
+                file.zone = self._zone_of(track.box)
             if not track.is_ambiguous:
                 file.sure_ms = track.last_ms
         return step.seen
@@ -331,7 +334,7 @@ class CameraPipeline:
             frames=verdict.frames,
             quality=file.quality,
             liveness=summed_up(file.live_looks),
-            zone=self._zone_of(file.track.box),
+            zone=file.zone,
         )
 
 

@@ -99,33 +99,38 @@ class Section:
             if default is None:
                 self.complain(name, f"{self.where} needs {name}")
             return default or ""
+        if default is None and isinstance(node, yaml.ScalarNode) and not node.value:
+            self.complain(name, f"{self.where} needs {name}")
         return self._text_of(name, node, default or "")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts, each with `${NAME}` filled in; empty when it is not there."""
+        return tuple(text for _, text in self._entries(name))
+
+    def _entries(self, name: str) -> list[tuple[yaml.Node, str]]:
         node = self._node(name)
         if node is not None and not isinstance(node, yaml.SequenceNode):
             self.complain(name, f"{name} must be a list, one `- ` an entry")
         items = node.value if isinstance(node, yaml.SequenceNode) else []
-        return tuple(text for item in items if (text := self._text_of(name, item, "")))
+        return [(item, text) for item in items if (text := self._text_of(name, item, ""))]
 
     def polygons(self, name: str) -> tuple[tuple[tuple[float, float], ...], ...]:
         """Return a list of polygons, each written as its corners: `0,0  0.3,0  0.3,0.4`, within 0..1."""
         found = []
-        for text in self.texts(name):
+        for node, text in self._entries(name):
             try:
                 corners = tuple((float(x), float(y)) for x, y in (each.split(",") for each in text.split()))
             except ValueError:
                 corners = ()
             if len(corners) < 3 or not all(0 <= value <= 1 for corner in corners for value in corner):
                 asked = "corners like 0,0 0.3,0 0.3,0.4 (three or more, 0 to 1 of width and height)"
-                self.complain(name, f"{name} wants {asked}, not {text!r}")
+                self.file.complain(node, f"{name} wants {asked}, not {text!r}")
             found.append(corners)
         return tuple(found)
 
     def _text_of(self, name: str, node: yaml.Node, otherwise: str) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            self.complain(name, f"{name} must be text")
+            self.file.complain(node, f"{name} must be text")
             return otherwise
         return _VARIABLE.sub(lambda found: self._variable(name, found[1]), node.value)
 

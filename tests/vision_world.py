@@ -156,10 +156,11 @@ def play(
     fps: float = 5.0,
     still_every_s: float = 30.0,
     images: Iterable[np.ndarray] | None = None,
+    camera: CameraConfig = CAMERA,
 ) -> tuple[list[DueEvent], ScriptedAnalyser]:
     """Run scripted frames through the real pipeline; return its events and the analyser."""
     analyser = ScriptedAnalyser()
-    pipeline = CameraPipeline(CAMERA, analyser, POLICY, "boot", lambda: gallery, still_every_s=still_every_s)
+    pipeline = CameraPipeline(camera, analyser, POLICY, "boot", lambda: gallery, still_every_s=still_every_s)
     pictures = iter(images) if images is not None else None
     events: list[DueEvent] = []
     at = 0

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import av
@@ -17,7 +18,7 @@ from av.codec.hwaccel import HWAccel
 
 from common.events import CameraReason
 from edge_agent.adapters.ffmpeg_child import ChildContext, ChildError
-from edge_agent.core.packets import REST, RestPolicy, Sizes, is_unreferenced
+from edge_agent.core.packets import REST, RestPolicy, Sizes, role_of
 from edge_agent.picture import DecodedPicture
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ MOST_BAD = 50  # packets in a row that cannot be decoded
 MOST_SILENT = 300  # packets in a row that give no picture
 # Formats whose first plane is the brightness, a byte a pixel; anything else is converted.
 WITH_LUMA = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray")
+
+
+_CANNOT_OPEN = (av.FFmpegError, OSError, IndexError, ValueError, RuntimeError, ChildError)
 
 
 class SourceError(Exception):
@@ -73,16 +77,26 @@ class Video:
                 hwaccel=_hwaccel(opening),
                 metadata_errors="replace",
             )
+        except _CANNOT_OPEN as error:
+            log.debug("the video cannot be opened (%s)", type(error).__name__)
+            raise SourceError(CameraReason.DECODE) from error
+        try:
             self.stream = self._container.streams.video[0]
             self.context = _context(self.stream, opening.decode)
-        except (av.FFmpegError, OSError, IndexError, ValueError, RuntimeError, ChildError) as error:
-            log.debug("the video cannot be opened (%s)", type(error).__name__)
+        except _CANNOT_OPEN as error:
+            self._container.close()
+            log.debug("the video cannot be decoded (%s)", type(error).__name__)
             raise SourceError(CameraReason.DECODE) from error
         self.codec = self.stream.codec_context.name
         self.pixels = self.stream.codec_context.width * self.stream.codec_context.height
         self.time_base = float(self.stream.time_base or 0) or 1 / 90_000
         self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.length_bytes = _length_bytes(self.stream.codec_context.extradata)
+
+    @property
+    def gives_at_once(self) -> bool:
+        """Tell whether the decoder gives a picture out as soon as it is asked to, even a single one."""
+        return self._opening.decode not in ("v4l2", "vaapi", "ffmpeg")
 
     @property
     def duration_s(self) -> float | None:
@@ -159,11 +173,15 @@ def _length_bytes(extradata: bytes | None) -> int:
 
 def picture_of(frame: VideoFrame) -> DecodedPicture:
     """Return a decoded frame as a picture that shares its memory until its colours are asked for."""
-    if frame.format.name not in WITH_LUMA:
-        frame = frame.reformat(format="yuv420p")
-    plane = frame.planes[0]
+    plain = frame if frame.format.name in WITH_LUMA else frame.reformat(format="yuv420p")
+    plane = plain.planes[0]
     luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-    return DecodedPicture(luma, lambda: frame.reformat(format="bgr24").to_ndarray())
+    return DecodedPicture(luma, lambda: _colours(frame))
+
+
+def _colours(frame: VideoFrame) -> np.ndarray:
+    # OpenCV's reader asks for the same; it matters where there is no direct way, as from ten bits.
+    return frame.reformat(format="bgr24", interpolation="BICUBIC").to_ndarray()
 
 
 class Decoder:
@@ -172,11 +190,14 @@ class Decoder:
     def __init__(
         self, video: Video, *, may_rest: bool = True, skips: bool = True, rest: RestPolicy = REST
     ) -> None:
-        self._video, self._may_rest, self._skips, self._rest = video, may_rest, skips, rest
+        self._video, self._skips, self._rest = video, skips, rest
+        self._may_rest = may_rest and video.gives_at_once
         self._pending: list[av.Packet] = []  # received, not decoded yet; begins with a key frame, or goes on
         self._sizes = Sizes()
         self._awake_until_s = 0.0
         self._last_key_s: float | None = None
+        self._key_gap_s = inf  # between the two newest key frames
+        self._highest_layer = 0
         self._is_resting = False
         self._bad = self._silent = 0
         self.decoded = self.skipped = 0
@@ -191,9 +212,9 @@ class Decoder:
 
         is_wanted: a sample is due with this packet; is_idle: key frames are enough; at_s: any steady clock.
         """
-        is_spare = not packet.is_keyframe and is_unreferenced(
-            memoryview(packet), self._video.codec, self._video.length_bytes
-        )
+        role = role_of(memoryview(packet), self._video.codec, self._video.length_bytes)
+        self._highest_layer = max(self._highest_layer, role.layer)
+        is_spare = not packet.is_keyframe and role.is_unreferenced(self._highest_layer)
         if not packet.is_keyframe and not is_spare and self._is_rise(packet.size):
             self._awake_until_s = at_s + self._rest.awake_s
         is_calm = (
@@ -222,10 +243,10 @@ class Decoder:
 
     def _keys_are_near(self, packet: av.Packet, at_s: float) -> bool:
         """Tell whether key frames come often enough to live on them."""
-        since = None if self._last_key_s is None else at_s - self._last_key_s
+        since_s = inf if self._last_key_s is None else at_s - self._last_key_s
         if packet.is_keyframe:
-            self._last_key_s = at_s
-        is_near = since is not None and since <= self._rest.most_gap_s
+            self._last_key_s, self._key_gap_s = at_s, since_s
+        is_near = max(since_s, self._key_gap_s) <= self._rest.most_gap_s
         return is_near and len(self._pending) < MOST_PENDING
 
     def _key_frame_alone(self, packet: av.Packet) -> list[VideoFrame]:

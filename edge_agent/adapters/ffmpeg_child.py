@@ -3,6 +3,7 @@
 It gets packets, not the address of the camera: what is in a command line, everybody on the machine can read.
 """
 
+import contextlib
 import os
 import select
 import shutil
@@ -76,7 +77,8 @@ class ChildContext:
     def close(self) -> None:
         process = self._process
         if process.stdin:
-            process.stdin.close()
+            with contextlib.suppress(OSError):  # it may have ended by itself, with something left unread
+                process.stdin.close()
         try:
             process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -104,18 +106,19 @@ class ChildContext:
         count, number = width * height * 3 // 2, 0
         assert process.stdout is not None
         self._done.clear()
-        while len(raw := process.stdout.read(count)) == count:
-            frame = av.VideoFrame.from_ndarray(
-                np.frombuffer(raw, np.uint8).reshape(height * 3 // 2, width), format="yuv420p"
-            )
-            frame.pts, frame.time_base, number = number, Fraction(1, 1000), number + 1
-            self._ready.append(frame)
-        process.stdout.close()
+        with process.stdout:
+            while len(raw := process.stdout.read(count)) == count:
+                frame = av.VideoFrame.from_ndarray(
+                    np.frombuffer(raw, np.uint8).reshape(height * 3 // 2, width), format="yuv420p"
+                )
+                frame.pts, frame.time_base, number = number, Fraction(1, 1000), number + 1
+                self._ready.append(frame)
         self._done.set()
 
 
 def _options(container: str, accelerator: str | None) -> list[str]:
-    quick = "-nostdin -loglevel quiet -probesize 32 -analyzeduration 0 -fflags +nobuffer+discardcorrupt"
+    # Not +nobuffer: it throws away the packets looked at first, and with them the first key frame.
+    quick = "-nostdin -loglevel quiet -probesize 32 -analyzeduration 0 -fflags +discardcorrupt"
     hardware = ["-hwaccel", accelerator] if accelerator else ["-threads", "1"]
     return [
         *quick.split(),

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from edge_agent.adapters.wrapped_analyser import WrappedAnalyser
 from edge_agent.core.geometry import Detection
-from edge_agent.core.identification import MatchPolicy
 from edge_agent.ports import FaceAnalyser
 
 MOST_CROPS = 8  # in one batch: more make the first of them wait, and gain nothing
@@ -23,44 +23,22 @@ def shared(analyser: FaceAnalyser, workers: int) -> "SharedAnalyser":
     return SharedAnalyser(analyser, workers if analyser.engine == "insightface" else 1)
 
 
-class SharedAnalyser:
+class SharedAnalyser(WrappedAnalyser):
     """An analyser behind a queue. Crops that wait at the same time, of whatever cameras, share one run."""
 
     def __init__(self, inner: FaceAnalyser, workers: int) -> None:
-        self.inner, self._workers = inner, workers
+        super().__init__(inner)
+        self._workers = workers
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="analyser")
         self._waiting: deque[tuple[np.ndarray, Future[np.ndarray]]] = deque()
         self._lock = threading.Lock()
 
     @property
-    def engine(self) -> str:
-        return self.inner.engine
-
-    @property
-    def model_id(self) -> str:
-        return self.inner.model_id
-
-    @property
-    def dimension(self) -> int:
-        return self.inner.dimension
-
-    @property
-    def policy(self) -> MatchPolicy:
-        return self.inner.policy
-
-    @property
     def execution(self) -> Mapping[str, str | int]:
         return {**self.inner.execution, "workers": self._workers}
 
-    @property
-    def search_px(self) -> int:
-        return self.inner.search_px
-
     def detect(self, image: np.ndarray) -> list[Detection]:
         return self._pool.submit(self.inner.detect, image).result()
-
-    def aligned(self, image: np.ndarray, detection: Detection) -> np.ndarray:
-        return self.inner.aligned(image, detection)
 
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         if not crops:

@@ -180,10 +180,15 @@ def _looked_at(
     after = before.copy()
     across, down = GREY[0] / size[0], GREY[1] / size[1]
     for each in regions:
-        rows = slice(int(np.ceil(each.top * down)), int(each.bottom * down))
-        columns = slice(int(np.ceil(each.left * across)), int(each.right * across))
+        rows = _within(each.top * down, each.bottom * down)
+        columns = _within(each.left * across, each.right * across)
         after[rows, columns] = now[rows, columns]
     return after
+
+
+def _within(start: float, end: float) -> slice:
+    """Return the pixels that lie wholly between start and end, which may be off by a rounding."""
+    return slice(int(np.ceil(start - 1e-6)), int(end + 1e-6))
 
 
 def is_cut_off(face: Box, region: Box, size: tuple[int, int], rim: float = 3.0) -> bool:

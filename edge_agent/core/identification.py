@@ -39,7 +39,7 @@ class MatchPolicy:
         """
         if agreeing >= self.probes:
             return self.threshold
-        extra = self.two_extra if agreeing == 2 else self.single_extra
+        extra = self.two_extra if agreeing >= 2 else self.single_extra
         return self.threshold + extra * (1 - self._ease(margin))
 
     def _ease(self, margin: float) -> float:

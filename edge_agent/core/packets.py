@@ -13,35 +13,47 @@ _HEVC_SLICES = range(32)
 _HEVC_UNREFERENCED = range(0, 15, 2)  # the "_N" types: not used for reference within their layer
 
 
-def is_unreferenced(data: memoryview | bytes, codec: str, length_bytes: int = 0) -> bool:
-    """Tell whether no other picture is decoded from this packet's.
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a packet's picture is to the others."""
+
+    layer: int = 0  # of HEVC: 0 shows the most seldom pictures; a layer may be built on those below it
+    is_leaf: bool = False  # nothing of its own layer is built on it, in H.264 nothing at all
+
+    def is_unreferenced(self, highest: int) -> bool:
+        """Tell whether no other picture is decoded from it; highest is the highest layer of the video."""
+        return self.is_leaf and self.layer >= highest
+
+
+def role_of(data: memoryview | bytes, codec: str, length_bytes: int = 0) -> Role:
+    """Return the role of a packet's picture, as its first slice tells.
 
     length_bytes is how units are set apart: by a length of so many bytes (files), or 0 by start codes (RTSP).
-    False for anything that is not understood: then it is decoded.
+    Never a leaf where something is not understood: then it is decoded.
     """
     if codec not in ("h264", "hevc"):
-        return False
-    for head in _unit_heads(bytes(data[:4096]), length_bytes):
+        return Role()
+    for head, following in _unit_heads(bytes(data[:4096]), length_bytes):
         if codec == "h264":
             if head & 31 in _H264_SLICES:
-                return head >> 5 & 3 == 0
+                return Role(is_leaf=head >> 5 & 3 == 0)
         elif (kind := head >> 1 & 63) in _HEVC_SLICES:
-            return kind in _HEVC_UNREFERENCED
-    return False
+            return Role(layer=max(0, (following & 7) - 1), is_leaf=kind in _HEVC_UNREFERENCED)
+    return Role()
 
 
-def _unit_heads(data: bytes, length_bytes: int) -> list[int]:
-    """Return the first byte of each unit in data."""
+def _unit_heads(data: bytes, length_bytes: int) -> list[tuple[int, int]]:
+    """Return the first two bytes of each unit in data."""
     heads, at = [], 0
-    while length_bytes and at + length_bytes < len(data):
-        heads.append(data[at + length_bytes])
+    while length_bytes and at + length_bytes + 1 < len(data):
+        heads.append((data[at + length_bytes], data[at + length_bytes + 1]))
         at += length_bytes + int.from_bytes(data[at : at + length_bytes], "big")
     at = 0 if not length_bytes else -1
     while at >= 0:
         at = data.find(b"\x00\x00\x01", at)
-        if at < 0 or at + 3 >= len(data):
+        if at < 0 or at + 4 >= len(data):
             break
-        heads.append(data[at + 3])
+        heads.append((data[at + 3], data[at + 4]))
         at += 3
     return heads
 

@@ -104,10 +104,8 @@ def test_killed_parts_come_back_and_no_event_is_lost_or_doubled(told_once, tmp_p
         assert (first, last) == (1, count)
         assert count == distinct
     # A face may be unknown first and seen once its owner's photo has been embedded; neither is told twice.
-    openings = rows(
-        database,
-        "SELECT track_id, kind, count(*) FROM Event WHERE kind IN ('seen', 'unknown') GROUP BY track_id, kind",
-    )
+    told = "SELECT track_id, kind, count(*) FROM Event WHERE kind IN ('seen', 'unknown')"
+    openings = rows(database, f"{told} GROUP BY track_id, kind")
     assert openings
     assert all(count == 1 for *_, count in openings), openings
     assert not parts(demo.pid)

@@ -209,6 +209,14 @@ def test_a_doubt_about_liveness_is_shown_and_nonsense_is_not(world):
     assert "Maybe a picture" not in client.get("/people/EMP002").text
 
 
+def test_the_named_part_of_a_picture_goes_with_the_place(world):
+    """A camera that watches a counter and a door tells which of them; what is no name is left out."""
+    add_events(world, 1, employee_id="EMP001", extra={"zone": "Counter <3"})
+    add_events(world, 1, employee_id="EMP002", extra={"zone": 7})
+    text = world.client("hr").get("/events").text
+    assert ", Counter &lt;3" in text and ", 7" not in text
+
+
 def test_an_export_computes_nothing(world):
     """A name that a spreadsheet would run as a formula arrives as plain text, in both exports."""
     with UnitOfWork(world.engine) as work:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import SettingsError
-from edge_agent.config import EdgeConfig, read_edge_config
+from edge_agent.config import DECODERS, EdgeConfig, read_edge_config
 
 
 def read(tmp_path: Path, text: str, **environment: str) -> EdgeConfig:
@@ -64,6 +64,7 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path):
         (CAMERA + "liveness: {mode: observe, models: a.onnx}\n", "must be a list"),
         (CAMERA + "liveness: {mode: observe, models: [[a.onnx]]}\n", "must be text"),
         (CAMERA + "  - {camera_id: gate, url: x.mp4}\n", "used by two cameras"),
+        (CAMERA + "  - {camera_id: '', url: x.mp4}\n", "a camera needs camera_id"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(tmp_path, text, words):
@@ -104,3 +105,72 @@ def test_liveness_is_off_unless_it_is_asked_for(tmp_path):
     assert read(tmp_path, CAMERA + f"liveness: {{mode: off, {models}}}\n").liveness == ()
     observed = read(tmp_path, CAMERA + f"liveness: {{mode: observe, {models}}}\n").liveness
     assert observed == (str(tmp_path / "a" / "2.7_80x80_x.onnx"), "insightface")
+
+
+def one_camera(*lines: str) -> str:
+    return "cameras:\n  - camera_id: gate\n    url: 'rtsp://10.0.0.5/1'\n" + "".join(
+        f"    {each}\n" for each in lines
+    )
+
+
+def test_how_a_camera_is_decoded_and_searched_can_be_said(tmp_path):
+    """What is left out is the usual: the processor, rests, the model's own size, everywhere."""
+    (plain,) = read(tmp_path, one_camera()).cameras
+    assert (plain.decode, plain.rests, plain.search_px) == ("software", True, None)
+    assert (plain.mask, plain.watch, plain.zones) == ((), (), ())
+    for decoder in DECODERS:
+        assert read(tmp_path, one_camera(f"decode: {decoder}")).cameras[0].decode == decoder
+    (said,) = read(tmp_path, one_camera("rests: no", "search_px: 1280")).cameras
+    assert (said.rests, said.search_px) == (False, 1280)
+
+
+def test_parts_of_the_picture_are_polygons(tmp_path):
+    """Masks, watched parts and named zones, as many as are needed, each written as its corners."""
+    text = one_camera(
+        "mask:",
+        "  - 0,0  0.3,0  0.3,0.4  0,0.4",
+        "  - 0.5,0.5 1,0.5 1,1",
+        "watch: ['0,0.2 1,0.2 1,1 0,1']",
+        "zones:",
+        "  - name: Counter",
+        "    area:",
+        "      - 0.5,0.3  1,0.3  1,1  0.5,1",
+        "  - {name: Door, area: ['0,0 .2,0 .2,1']}",
+    )
+    (camera,) = read(tmp_path, text).cameras
+    assert camera.mask == (((0, 0), (0.3, 0), (0.3, 0.4), (0, 0.4)), ((0.5, 0.5), (1, 0.5), (1, 1)))
+    assert camera.watch == (((0, 0.2), (1, 0.2), (1, 1), (0, 1)),)
+    assert [each.name for each in camera.zones] == ["Counter", "Door"]
+    assert camera.zones[0].polygon == ((0.5, 0.3), (1, 0.3), (1, 1), (0.5, 1))
+    assert camera.zones[1].polygon == ((0, 0), (0.2, 0), (0.2, 1))
+
+
+@pytest.mark.parametrize(
+    ("lines", "at", "words"),
+    [
+        (["decode: nvdec"], 4, "decode must be one of software, cuda"),
+        (["rests: sometimes"], 4, "rests must be yes or no"),
+        (["search_px: 600"], 4, "multiple of 32, not 600"),
+        (["search_px: 96"], 4, "between 160 and 3840"),
+        (["search_px: .nan"], 4, "between 160 and 3840"),
+        (["search_px: large"], 4, "must be a number"),
+        (["mask: 0,0 1,0 1,1"], 4, "mask must be a list"),
+        (["mask:", "  - 0,0 1,0"], 5, "three or more"),
+        (["watch:", "  - 0,0 1,0 1,1.2"], 5, "'0,0 1,0 1,1.2'"),
+        (["watch:", "  - 0,0 1,0 1,nan"], 5, "0 to 1"),
+        (["watch:", "  - 0,0,0 1,0,0 1,1,1"], 5, "corners like"),
+        (["watch:", "  - 0,0 1,0 x,1"], 5, "corners like"),
+        (["watch:", "  - [0, 0]"], 5, "watch must be text"),
+        (["watch:", "  - 0,0 1,0 1,1", "  - 0,0 -1,0 1,1"], 6, "'0,0 -1,0 1,1'"),
+        (["zones:", "  - name: Door"], 5, "a zone needs area"),
+        (["zones:", "  - area: ['0,0 1,0 1,1']"], 5, "a zone needs name"),
+        (["zones:", "  - {name: '', area: ['0,0 1,0 1,1']}"], 5, "a zone needs name"),
+        (["zones:", "  - name: A", "    area: ['0,0 1,0 1,1', '0,0 1,0 0,1']"], 6, "one polygon"),
+        (["zones:", "  - name: Door", "    area: ['0,0 1,0']"], 6, "three or more"),
+        (["zones: Door"], 4, "zones must be a list"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_part_of_the_picture_is_refused_with_its_line(tmp_path, lines, at, words):
+    """One mistake, one sentence, at the line that it is in."""
+    told = problems(tmp_path, one_camera(*lines))
+    assert len(told) == 1 and told[0].startswith(f"{at}:") and words in told[0], told

@@ -119,12 +119,18 @@ def _line(row: Row[Any], places: Places) -> EventLine:
         employee_id=event.employee_id,
         name=(row.name or event.employee_id) if event.employee_id else None,
         camera=places.camera_name(event.camera_id),
-        where=places.where(event.zone_id, event.camera_id),
+        where=_with_part(places.where(event.zone_id, event.camera_id), event.extra),
         similarity=event.sim_score,
         is_late=event.is_late,
         has_snapshot=event.snapshot is not None,
         liveness=_liveness_in(event.extra),
     )
+
+
+def _with_part(where: str, extra: Mapping[str, Any]) -> str:
+    """Return the place, with the part of the camera's picture that the agent has a name for."""
+    part = extra.get("zone")
+    return f"{where}, {part[:64]}" if isinstance(part, str) and part.strip() else where
 
 
 def _liveness_in(extra: Mapping[str, Any]) -> float | None:
