@@ -103,8 +103,9 @@ class Soak:
             each.start()
         self._sleep_until(SETTLED_WALL_S * self.pace.speed)
         settled_s, samples = time.monotonic(), self._control_samples()
-        hour = 0
-        while (now_s := self._now_s()) < self.length_h * HOUR_S:
+        hour, now_s = 0, 0.0
+        while now_s < self.length_h * HOUR_S:
+            now_s = self._now_s()
             self.vitals.append(vitals(now_s))
             self._check_life()
             if now_s >= (hour + 1) * HOUR_S:
@@ -173,8 +174,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--hours", type=float, default=24.0, help="of simulated time (24)")
     parser.add_argument("--speed", type=float, default=30.0, help="how many times faster it passes (30)")
     parser.add_argument("--cameras", type=int, default=4, help="of which the last one never fails (4)")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="an InsightFace pack (a stand-in)")
-    parser.add_argument("--people", type=Path, metavar="DIR", help="one folder of photos a person")
+    models, people = (
+        "an InsightFace pack (a stand-in)",
+        "whose faces are shown: a folder a person",
+    )
+    parser.add_argument("--models", type=Path, metavar="DIR", help=models)
+    parser.add_argument("--people", type=Path, metavar="DIR", help=people)
     parser.add_argument("--seed", type=int, default=1, help="of what fails when (1)")
     parser.add_argument("--json", action="store_true", help="print one JSON line last")
     parser.set_defaults(run=main)
@@ -228,7 +233,7 @@ def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Ey
 
 def _clip(thing: Any, size: tuple[int, int]) -> Clip:
     """Return a clip of this size in which thing goes to and fro."""
-    scale = HIGH * size[1] / thing.shape[0]
+    scale = min(HIGH * size[1] / thing.shape[0], 0.9 * size[0] / thing.shape[1])
     scaled = cv2.resize(thing, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     pictures = clips.wandering(scaled, size, CLIP_S * clips.FPS)
     return Clip.of(clips.encoded(pictures, size), size)
