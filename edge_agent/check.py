@@ -35,7 +35,7 @@ def findings(
     look_s: float = 6.0,
 ) -> Iterator[Finding]:
     """Yield what was found, as it is found; look for look_s through each of cameras (all of them)."""
-    yield Finding("configuration", True, f"{len(config.cameras)} cameras")
+    yield Finding("configuration", True, _cameras(len(config.cameras)))
     try:
         identity = load_identity(Paths(config.home).identity)
     except IdentityError as error:
@@ -101,13 +101,31 @@ def _broker(identity: Identity) -> Finding:
     return Finding("broker", True, f"{broker.host}:{broker.port} is there")
 
 
+def _cameras(count: int) -> str:
+    return f"{count} camera{'' if count == 1 else 's'}"
+
+
+def _why(camera: CameraConfig, reason: CameraReason) -> str:
+    """Return why there is no picture, in words where the bare reason would lead astray."""
+    is_file = "://" not in camera.searched_url and not camera.searched_url.startswith("webcam:")
+    if is_file and reason is CameraReason.REFUSED:
+        return "there is no such file"
+    if is_file and reason is CameraReason.ENDED:
+        return "the file ended; with loop: yes it starts again"
+    if reason is CameraReason.DECODE and camera.decode != "software":
+        return f"decode: {camera.decode} shows nothing of it; the line decoding tells what works here"
+    if is_file and reason is CameraReason.DECODE:
+        return "it is not a video that can be read"
+    return reason.value
+
+
 def _camera(camera: CameraConfig, analyser: FaceAnalyser, look_s: float) -> Iterator[Finding]:
     """Yield how the picture is, how the faces are, and what to change."""
     where = f"camera {camera.camera_id}"
     try:
         look = look_through(camera, analyser, look_s)
     except NoPictureError as error:
-        yield Finding(where, False, f"no picture from {camera.shown_url} ({error.reason.value})")
+        yield Finding(where, False, f"no picture from {camera.shown_url} ({_why(camera, error.reason)})")
         return
     judged = suitability(look)
     is_good = judged.verdict is not Verdict.POOR

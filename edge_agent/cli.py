@@ -121,7 +121,13 @@ def _join(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from edge_agent.check import findings
 
-    config = _config(args)
+    try:
+        config = _config(args)
+    except SettingsError as error:
+        if args.json:
+            print(json.dumps({"subject": "configuration", "ok": False, "words": str(error)}))
+            return EXIT_USAGE
+        raise
     cameras = [each for each in config.cameras if args.camera in (None, each.camera_id)]
     if not cameras:
         known = ", ".join(each.camera_id for each in config.cameras)

@@ -258,6 +258,7 @@ def _url(section: Section) -> str:
         return _url_in(section, kept_in)
     if not url:
         section.complain("url", "a camera needs url (rtsp://…, a file, webcam:0) or url_file")
+    _check_address(section, "url", url)
     return _located(section, url)
 
 
@@ -265,7 +266,25 @@ def _sub_url(section: Section) -> str:
     url = section.text("sub_url", default="")
     if url and "://" not in url:
         section.complain("sub_url", "sub_url must be a stream, rtsp://…")
+    _check_address(section, "sub_url", url)
     return url
+
+
+def _check_address(section: Section, name: str, url: str) -> None:
+    """Complain of an address that cannot be read; never repeat it, there may be a password in it."""
+    if url.startswith("webcam:") and not url.removeprefix("webcam:").isdigit():
+        section.complain(name, f"{name}: a webcam is webcam: and its number, for example webcam:0")
+    if "://" not in url or url.lower().startswith("file:"):
+        return
+    place, rest = re.fullmatch(r"([^/?#]*)(.*)", url.partition("://")[2], re.DOTALL).groups()  # type: ignore[union-attr]
+    user, _, host = place.rpartition("@")
+    is_odd = "@" in rest or "@" in user or user.count(":") > 1
+    if is_odd or not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", host):
+        section.complain(
+            name,
+            f"{name} is not an address that can be read; in a user or password write @ as %40, : as %3A, "
+            "/ as %2F, ? as %3F and # as %23",
+        )
 
 
 def _url_in(section: Section, path: Path) -> str:
@@ -277,6 +296,7 @@ def _url_in(section: Section, path: Path) -> str:
         return ""
     if not url:
         section.complain("url_file", f"url_file {path} is empty")
+    _check_address(section, "url_file", url)
     return url
 
 

@@ -65,7 +65,7 @@ def _load(pack: Path, threads: int, load: execution.Load) -> PackFiles:
         elif isinstance(model, ArcFaceONNX) and recognition is None:
             recognition, recognition_file = model, file
     if detection is None or recognition is None:
-        missing = "a face detector with landmarks" if detection is None else "a face recognition model"
+        missing = "face detector with landmarks" if detection is None else "face recognition model"
         raise ModelPackError(f"{pack} holds no {missing} (*.onnx)")
     return PackFiles(detection, recognition, detection_file, recognition_file)
 

@@ -15,12 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_agent.adapters.decoding import Opening, SourceError, Video
+from edge_agent.adapters.face_analyser import InsightFaceAnalyser, ModelPackError
 from edge_agent.bench.agreement import agreement
 from edge_agent.bench.appearances import Comparison, Named, appearances, compared
 from edge_agent.bench.parts import Part, automatic_parts, cost_of, given_part
 from edge_agent.bench.realtime import Capacity, capacity
 from edge_agent.bench.variants import VARIANTS
-from edge_agent.people_folder import InputError
+from edge_agent.people_folder import InputError, gallery_of
 
 EXIT_USAGE = 2
 
@@ -58,9 +60,21 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("edge", help=about, description=__doc__)
     parser.add_argument("video", type=Path, help="a video file")
     parser.add_argument("--people", type=Path, required=True, help="one folder of photos a person")
-    parser.add_argument("--models", type=Path, required=True, help="an InsightFace pack")
+    given = os.environ.get("HADIR_MODELS")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path(given) if given else None,
+        help="the folder of an InsightFace pack (HADIR_MODELS)",
+    )
     parser.add_argument("--runs", type=int, default=3, help="of each system (3)")
-    parser.add_argument("--part", action="append", default=[], metavar="NAME=FROM-TO[,FROM-TO]")
+    parser.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        metavar="NAME=FROM-TO[,FROM-TO]",
+        help="also tell what these seconds of the video cost; may be given again",
+    )
     parser.add_argument("--ablate", action="store_true", help="also without each mechanism")
     parser.add_argument(
         "--cameras",
@@ -76,15 +90,7 @@ def add_parser(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     try:
         parts = [given_part(each) for each in args.part]
-        for path, kind in (
-            (args.video, Path.is_file),
-            (args.people, Path.is_dir),
-            (args.models, Path.is_dir),
-        ):
-            if not kind(path):
-                raise InputError(f"There is no {path}.")
-        if args.runs < 1:
-            raise InputError("--runs must be at least 1.")
+        _check_input(args)
         report = _report(args, parts)
     except InputError as error:
         print(error, file=sys.stderr)
@@ -94,10 +100,37 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_input(args: argparse.Namespace) -> None:
+    """Raise InputError for what would only fail after minutes."""
+    if args.models is None:
+        raise InputError("Name a model pack with --models, or with HADIR_MODELS.")
+    for path, is_there, kind in (
+        (args.video, Path.is_file, "video file"),
+        (args.people, Path.is_dir, "folder"),
+        (args.models, Path.is_dir, "folder of a model pack"),
+    ):
+        if not is_there(path):
+            raise InputError(f"{path} is no {kind}.")
+    if args.runs < 1:
+        raise InputError("--runs must be at least 1.")
+    if args.cameras is not None and args.cameras < 0:
+        raise InputError("--cameras cannot be negative.")
+    try:
+        Video(Opening(url=str(args.video), is_live=False)).close()
+        gallery_of(args.people, InsightFaceAnalyser(args.models))
+    except SourceError as error:
+        raise InputError(f"{args.video} cannot be read as a video.") from error
+    except ModelPackError as error:
+        raise InputError(f"The model pack cannot be used: {error}.") from error
+
+
 def _report(args: argparse.Namespace, parts: Sequence[Part]) -> dict[str, Any]:
     systems = ["decode", "baseline", "ours"]
     runs = _alternating(args, systems, args.runs)
     baseline, ours = runs["baseline"], runs["ours"]
+    video_s = ours.first["video_s"]
+    if late := [each.name for each in parts if max(until for _, until in each.spans) > video_s + 1]:
+        raise InputError(f"--part {late[0]} goes beyond the video, which lasts {video_s:.1f} s.")
     parts = [*parts, *automatic_parts(baseline.first["series"])]
     minutes = ours.first["video_s"] / 60
     comparison = compared(ours.named, baseline.named)
@@ -161,24 +194,25 @@ def _part_row(part: Part, baseline: Runs, ours: Runs) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any], baseline: Runs, ours: Runs, comparison: Comparison) -> None:
-    print(f"\n{report['video']}, {report['video_s']:.0f} s, 5 samples a second, one camera\n")
+    print(f"\n{report['video']}, {report['video_s']:.1f} s, 5 samples a second, one camera\n")
     print(f"{'':34}{'decode':>10}{'baseline':>10}{'ours':>10}")
     per = report["cpu_s_per_camera_minute"]
     print(f"{'CPU-s a camera-minute':34}" + "".join(f"{value:10.2f}" for value in per.values()))
     print(f"{'ours to baseline':34}{'':20}{_share(report['ratio']):>10}")
+    print("CPU-s of its parts")
     for part in report["parts"]:
-        name = f"  {part['name']} ({part['seconds']:.0f} s)"
+        name = f"  {part['name']} ({part['seconds']:.1f} s)"
         costs = f"{part['baseline_cpu_s']:10.2f}{part['ours_cpu_s']:10.2f}"
         print(f"{name:34}{'':10}{costs}  {_share(part['ratio'])}")
     shown = report["peak_mb"]
     print(f"{'peak memory, MB':34}" + "".join(f"{value:10.0f}" for value in shown.values()))
     appearing = max(1, len(ours.named))
-    print(f"{'embeddings':34}{'':10}{baseline.first['embedded']:10}{ours.first['embedded']:10}")
-    print(f"{'  a named appearance':34}{'':20}{ours.first['embedded'] / appearing:10.1f}")
-    print(f"{'appearances named':34}{'':10}{len(baseline.named):10}{len(ours.named):10}")
-    print(f"{'  recall of the baseline’s':34}{'':20}{comparison.recall:10.2f}")
-    print(f"{'  that the baseline does not know':34}{'':20}{len(comparison.unsupported):10}")
-    print(f"{'  latest first name, s after its':34}{'':20}{report['latest_first_name_s']:10.2f}")
+    print(f"{'faces embedded':34}{'':10}{baseline.first['embedded']:10}{ours.first['embedded']:10}")
+    print(f"{'  for each appearance named':34}{'':20}{ours.first['embedded'] / appearing:10.1f}")
+    print(f"{'appearances given a name':34}{'':10}{len(baseline.named):10}{len(ours.named):10}")
+    print(f"{'  of the baseline’s, found by ours':34}{'':20}{comparison.recall:10.2f}")
+    print(f"{'  named by ours alone':34}{'':20}{len(comparison.unsupported):10}")
+    print(f"{'  first name later by at most, s':34}{'':20}{report['latest_first_name_s']:10.2f}")
     stages = ", ".join(f"{name} {ms:.2f}" for name, ms in report["stages_ms"].items())
     print(f"\nms a sample: {stages}")
     same = report["cosine"]

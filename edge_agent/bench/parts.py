@@ -39,19 +39,21 @@ def automatic_parts(series: Series) -> list[Part]:
     seconds: dict[int, list[float]] = {}
     for at_s, _, faces in series:
         seconds.setdefault(int(at_s), []).append(faces)
+    # The last sample lasts as long as the one before it did.
+    end_s = round(2 * series[-1][0] - series[-2][0], 3) if len(series) > 1 else float("inf")
     mean = {second: sum(each) / len(each) for second, each in seconds.items()}
-    empty = [span for span in _spans(mean, lambda faces: faces == 0) if span[1] - span[0] > CALM_S]
-    crowd = _spans(mean, lambda faces: faces >= CROWD)
+    empty = [span for span in _spans(mean, lambda faces: faces == 0, end_s) if span[1] - span[0] > CALM_S]
+    crowd = _spans(mean, lambda faces: faces >= CROWD, end_s)
     named = (("without a face", empty), (f"{CROWD} faces and more", crowd))
     return [Part(name, tuple(spans)) for name, spans in named if spans]
 
 
-def _spans(mean: dict[int, float], belongs: object) -> list[tuple[float, float]]:
+def _spans(mean: dict[int, float], belongs: object, end_s: float) -> list[tuple[float, float]]:
     spans = []
     for is_in, group in groupby(sorted(mean), key=lambda second: belongs(mean[second])):  # type: ignore[operator]
         run = list(group)
         if is_in:
-            spans.append((float(run[0]), float(run[-1] + 1)))
+            spans.append((float(run[0]), min(float(run[-1] + 1), end_s)))
     return spans
 
 

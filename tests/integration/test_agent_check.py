@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from common.events import CameraReason
 from edge_agent.bench.clips import Clip, make_clip
 from edge_agent.bench.rtsp_camera import RtspServer
 from edge_agent.cli import main
@@ -100,9 +99,9 @@ def test_over_rtsp_the_picture_is_measured_without_anybody(checked, tmp_path):
 
 
 def test_a_camera_without_a_picture_says_why(checked, tmp_path):
-    """The reason is the source's own, as on the dashboard."""
+    """In words for a file; the reason as on the dashboard for a stream."""
     status, found = checked("--seconds", "1", gone=str(tmp_path / "none.mp4"))
-    assert status == 1 and CameraReason.REFUSED in found[-1]["words"]
+    assert status == 1 and "there is no such file" in found[-1]["words"]
 
 
 def test_one_camera_may_be_looked_through_alone(checked, shared_data, tmp_path, capsys):

@@ -191,3 +191,40 @@ def test_what_cannot_be_a_part_of_the_picture_is_refused_with_its_line(tmp_path,
 def test_an_address_is_shown_without_whatever_may_be_a_password(url, shown):
     """Cameras take passwords as user, in the path and in the query."""
     assert shown_address(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:ge/heim@10.0.0.5/x",
+        "rtsp://admin:ge@heim@10.0.0.5/x",
+        "rtsp://admin:ge:heim@10.0.0.5/x",
+        "rtsp://admin:geheim@10.0.0.5:abc/x",
+        "rtsp:///x",
+    ],
+)
+def test_an_address_with_a_bare_sign_in_its_password_is_refused_and_not_repeated(tmp_path, url):
+    """It would be read as another address, and somebody would look for the fault at the camera."""
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"home: {tmp_path}\ncameras:\n  - camera_id: gate\n    url: {url}\n")
+    with pytest.raises(SettingsError) as error:
+        read_edge_config(path, {})
+    assert ":4: url is not an address that can be read" in str(error.value)
+    assert "%40" in str(error.value) and "heim" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:ge%2Fheim@10.0.0.5:554/Streaming/Channels/101?x=1",
+        "rtsp://[fe80::1]:554/x",
+        "rtsp://cam.local",
+        "webcam:0",
+        "clips/gate.mp4",
+    ],
+)
+def test_a_proper_address_is_taken(tmp_path, url):
+    """With an escaped password, IPv6, a name alone, a webcam, a file."""
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"home: {tmp_path}\ncameras:\n  - camera_id: gate\n    url: {url}\n")
+    assert read_edge_config(path, {}).cameras[0].url.endswith(url)
