@@ -24,6 +24,7 @@ class Recipe:
     between: int = 0  # pictures between two others that are made of both (B-frames)
     keys_every: int = 15
     moves: Callable[[int], bool] = lambda number: True  # whether a picture differs from the one before
+    is_refreshed_bit_by_bit: bool = False  # H.264 without whole key frames
     more: str = ""  # of x265's own options
 
 
@@ -59,6 +60,7 @@ def _options(recipe: Recipe) -> dict[str, str]:
         return {
             "preset": "veryfast", "threads": "1", "sc_threshold": "0", "b_strategy": "0",
             "g": str(keys), "keyint_min": str(keys), "bf": str(between),
+            "intra-refresh": str(int(recipe.is_refreshed_bit_by_bit)),
         }  # fmt: skip
     quiet = f"log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0:b-adapt=0:{recipe.more}"
     return {

@@ -154,6 +154,15 @@ def test_a_picture_full_of_noise_is_never_at_rest(tmp_path):
     assert not any(is_resting for at_s, is_resting, _ in fed(decoder, video, (0.0, 99.0)) if at_s > 1)
 
 
+def test_where_a_key_frame_alone_shows_nothing_everything_is_decoded(tmp_path):
+    """Streams that refresh bit by bit have key frames that show nothing by themselves."""
+    recipe = Recipe(pictures=225, moves=lambda number: number < 15, is_refreshed_bit_by_bit=True)
+    video = opened(make_video(tmp_path / "clip.ts", recipe))
+    decoder = Decoder(video, rest=ANY_SIZE)
+    shown = [len(frames) for at_s, _, frames in fed(decoder, video, (3.0, 99.0)) if at_s > 6]
+    assert sum(shown) >= 0.9 * len(shown) > 0
+
+
 def test_packets_that_grow_wake_the_scene(tmp_path):
     """Somebody walks in between two key frames: pictures come again before anybody asked for them."""
     still = (45, 130)  # pictures in which nothing moves

@@ -1,11 +1,15 @@
 """The video source against a real RTSP server over real sockets, and against real files."""
 
+import contextlib
 import logging
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -110,6 +114,46 @@ def test_a_stalled_stream_is_noticed_and_recovers(clip, watch):
         until(is_offline_for(source, CameraReason.STALLED))
         faults.stall_after = 0
         until(lambda: source.health().state is CameraState.ONLINE and server.plays >= 2)
+
+
+def sound_and_pictures(path: Path, pictures_s: int, sound_s: int) -> bytes:
+    """Return a transport stream whose pictures end before its sound does."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        video.options = {"tune": "zerolatency", "g": "10"}
+        sound = container.add_stream("mp2", rate=16_000)
+        for tenth in range(sound_s * 10):
+            if tenth < pictures_s * 10:
+                image = np.full((96, 160, 3), tenth * 3 % 255, np.uint8)
+                container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, tenth * 1600
+            container.mux(sound.encode(frame))
+    return path.read_bytes()
+
+
+def test_sound_does_not_hide_that_the_pictures_have_stopped(watch, tmp_path):
+    """The camera is `stalled` though packets go on arriving."""
+    stream = sound_and_pictures(tmp_path / "both.ts", pictures_s=3, sound_s=40)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    for start in range(0, len(stream), 1880):
+                        connection.sendall(stream[start : start + 1880])
+                        time.sleep(0.02 if start < len(stream) // 3 else 0.2)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        source = watch(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        assert source.take(10) is not None
+        until(is_offline_for(source, CameraReason.STALLED), within_s=30)
+    finally:
+        listener.close()
 
 
 def test_a_server_that_goes_and_comes_back(clip, watch, free_port):
