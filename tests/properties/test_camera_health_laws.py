@@ -213,6 +213,31 @@ def test_a_covered_lens_is_noticed(change: Change, seed: int):
     assert set(said) == {CameraReason.NONE}
 
 
+HIDDEN = np.zeros((HEIGHT, WIDTH), bool)  # two privacy masks, as large as windows
+HIDDEN[8:56, 14:58] = HIDDEN[16:82, 96:146] = True
+
+
+def masked(greys: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    return (np.where(HIDDEN, np.uint8(16), each) for each in greys)
+
+
+@pytest.mark.parametrize("fault", [CameraReason.COVERED, CameraReason.MOVED])
+@given(seed=rooms)
+@few
+def test_a_privacy_mask_hides_no_fault_and_makes_none(fault: CameraReason, seed: int):
+    """Its black edges stay whatever happens, so they say nothing; the rest of the picture does."""
+    state = Watched()
+    for second, grey in enumerate(masked(filmed(seed, as_ever, range(120)))):
+        state = watched(state, grey, second * 1000, hidden=HIDDEN)
+        assert state.reason is CameraReason.NONE
+    wrong = filmed(seed, cloth, range(60), noise=0.4)
+    if fault is CameraReason.MOVED:
+        wrong = filmed(seed + 20_000, as_ever, range(60))
+    for second, grey in enumerate(masked(wrong), 120):
+        state = watched(state, grey, second * 1000, hidden=HIDDEN)
+    assert state.reason is fault
+
+
 def test_a_lens_that_was_covered_before_the_start_is_noticed():
     """A picture with no detail at all needs nothing to be compared with."""
     white = (sampled(np.full((HEIGHT, WIDTH), 180.0), 0.3, np.random.default_rng(n)) for n in range(20))
