@@ -135,6 +135,11 @@ class Agent:
             post_events=api.post_events,
         )
 
+    def warm_up(self) -> None:
+        """Take the memory for a crowd now, and find out now if there is not enough."""
+        if self._analyser.engine == "insightface":
+            self._analyser.warm_up()
+
     def run(self, stop: threading.Event) -> int:
         """Work until stop is set; return an exit status. A part that died ends it all, with its name."""
         parts: list[Any] = [self._recorder, self._errands, self._link, *self._cameras]
@@ -230,7 +235,9 @@ def run_agent(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     machine.share_heaps()
-    status = Agent(config, identity, analyser, liveness).run(stop)
+    agent = Agent(config, identity, analyser, liveness)
+    agent.warm_up()
+    status = agent.run(stop)
     if status != EXIT_OK:  # a thread may hang for good, and would keep this process from ending
         logging.shutdown()
         os._exit(status)

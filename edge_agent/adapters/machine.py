@@ -1,5 +1,6 @@
 """What the machine says about itself: is its clock right, is it hot, is its disk full, which one is it."""
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -89,6 +90,12 @@ def share_heaps() -> bool:
         return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, MOST_HEAPS))
     except (OSError, AttributeError):  # not glibc
         return False
+
+
+def give_back() -> None:
+    """Return the memory that the C library keeps of what was freed, after something large has ended."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def hardware_id() -> str:

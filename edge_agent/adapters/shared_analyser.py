@@ -12,9 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from edge_agent.adapters.wrapped_analyser import WrappedAnalyser
-from edge_agent.core.geometry import Detection
+from edge_agent.core.geometry import ARCFACE_LANDMARKS, Box, Detection
 from edge_agent.ports import FaceAnalyser
 
+UPRIGHT = Detection(Box(100, 100, 212, 212), ARCFACE_LANDMARKS + 100, 1.0, 0.0)  # a face as any, to try with
 MOST_CROPS = 8  # in one batch: more make the first of them wait, and gain nothing
 
 
@@ -36,6 +37,18 @@ class SharedAnalyser(WrappedAnalyser):
     @property
     def execution(self) -> Mapping[str, str | int]:
         return {**self.inner.execution, "workers": self._workers}
+
+    def warm_up(self) -> None:
+        """Let every worker search and embed as much at a time as it ever will.
+
+        The memory for a crowd is then taken at the start, and not when the crowd comes.
+        """
+        side = self.inner.search_px
+        pictures = [np.zeros((high, side, 3), np.uint8) for high in (side, side * 9 // 16)]
+        for picture in pictures:
+            list(self._pool.map(self.inner.detect, [picture] * self._workers))
+        crop = self.inner.aligned(pictures[0], UPRIGHT)
+        list(self._pool.map(self.inner.embed, [[crop] * MOST_CROPS] * self._workers))
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         return self._pool.submit(self.inner.detect, image).result()

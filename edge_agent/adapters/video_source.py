@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from common.events import CameraReason, CameraState
+from edge_agent.adapters import machine
 from edge_agent.adapters.camera_reader import Sample, read_camera
 from edge_agent.adapters.decoding import SourceError
 from edge_agent.adapters.detail_stream import DetailStream
@@ -131,6 +132,8 @@ class VideoSource:
         except Exception:  # of closing, too: this thread never dies with a camera
             log.exception("camera %s: the reader failed", self._camera.camera_id)
             return CameraReason.DECODE
+        finally:
+            machine.give_back()  # pictures of a stream take megabytes, and the next may have another size
         return CameraReason.ENDED
 
     def _pause(self, seconds: float) -> None:

@@ -221,7 +221,9 @@ def prepared(models: Path | None, people: Path | None, cameras: int) -> tuple[Ey
         things, eyes = [clips.marked(SIZES[0][1] // 2)], Eyes(StandIn(), its_gallery())
     else:
         analyser = InsightFaceAnalyser(models)
-        eyes = Eyes(shared(analyser, machine.processors()), gallery_of(people, analyser))
+        models_of_all = shared(analyser, machine.processors())
+        models_of_all.warm_up()  # as the agent does
+        eyes = Eyes(models_of_all, gallery_of(people, analyser))
         things = [cv2.imread(str(photo)) for _, photos in people_in(people) for photo in photos[:1]]
         things = [each for each in things if each is not None][:cameras]
     if not things:

@@ -107,6 +107,29 @@ def test_crops_of_many_cameras_share_a_run_and_everybody_gets_their_own():
     assert max(engine.batches) == MOST_CROPS and len(engine.batches) == 4
 
 
+def test_warming_up_tries_the_largest_search_and_the_largest_batch_on_every_worker():
+    """So the memory for a crowd is taken at the start."""
+
+    class Noted(ScriptedAnalyser):
+        searched, batches = (), ()
+
+        def detect(self, image):
+            self.searched = (*self.searched, image.shape[:2])
+            return []
+
+        def aligned(self, image, detection):
+            return np.zeros((112, 112, 3), np.uint8)
+
+        def embed(self, crops):
+            self.batches = (*self.batches, len(crops))
+            return np.zeros((len(crops), self.dimension), np.float32)
+
+    engine = Noted()
+    SharedAnalyser(engine, 2).warm_up()
+    assert sorted(engine.searched) == [(360, 640), (360, 640), (640, 640), (640, 640)]
+    assert engine.batches == (MOST_CROPS, MOST_CROPS)
+
+
 def test_a_fault_in_a_shared_run_reaches_everybody_in_it():
     """And nobody waits for ever."""
 
