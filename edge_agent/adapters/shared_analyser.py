@@ -39,15 +39,14 @@ class SharedAnalyser(WrappedAnalyser):
         return {**self.inner.execution, "workers": self._workers}
 
     def warm_up(self) -> None:
-        """Let every worker search and embed as much at a time as it ever will.
+        """Let every worker search a whole picture of a camera and embed a crowd.
 
-        The memory for a crowd is then taken at the start, and not when the crowd comes.
+        The memory for that is then taken at the start, and not when the crowd comes.
         """
         side = self.inner.search_px
-        pictures = [np.zeros((high, side, 3), np.uint8) for high in (side, side * 9 // 16)]
-        for picture in pictures:
-            list(self._pool.map(self.inner.detect, [picture] * self._workers))
-        crop = self.inner.aligned(pictures[0], UPRIGHT)
+        picture = np.zeros((side * 9 // 16, side, 3), np.uint8)
+        list(self._pool.map(self.inner.detect, [picture] * self._workers))
+        crop = self.inner.aligned(picture, UPRIGHT)
         list(self._pool.map(self.inner.embed, [[crop] * MOST_CROPS] * self._workers))
 
     def detect(self, image: np.ndarray) -> list[Detection]:
