@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from common.events import CameraReason
-from edge_agent.core.camera_health import PICTURE, Watched, watched
+from edge_agent.core.camera_health import PICTURE, Watched, likeness, view_of, watched
 
 WIDTH, HEIGHT = 160, 90
 rooms = st.integers(0, 15)
@@ -52,6 +52,12 @@ def told(greys: Iterable[np.ndarray], before: Watched | None = None) -> tuple[li
 
 def as_ever(picture: np.ndarray, _: int) -> np.ndarray:
     return picture
+
+
+def are_alike(seed: int, other: int, shown: np.ndarray | None = None) -> bool:
+    """Tell whether two rooms look alike by chance, as bare ones do: a turn from one to the other is not told."""
+    views = (view_of(each.astype(np.uint8), shown) for each in (room(seed), room(other)))
+    return likeness(*views) > PICTURE.strange[0] - 0.03  # the noise in a picture moves it a little
 
 
 @cache
@@ -226,6 +232,7 @@ def masked(greys: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 @few
 def test_a_privacy_mask_hides_no_fault_and_makes_none(fault: CameraReason, seed: int):
     """Its black edges stay whatever happens, so they say nothing; the rest of the picture does."""
+    assume(fault is CameraReason.COVERED or not are_alike(seed, seed + 20_000, ~HIDDEN[::2, ::2]))
     state = Watched()
     for second, grey in enumerate(masked(filmed(seed, as_ever, range(120)))):
         state = watched(state, grey, second * 1000, hidden=HIDDEN)
@@ -249,6 +256,7 @@ def test_a_lens_that_was_covered_before_the_start_is_noticed():
 @few
 def test_a_camera_that_was_turned_away_is_noticed_and_its_new_view_accepted(seed: int, other: int):
     """After half a minute it has moved; after ten minutes the new view is the usual one."""
+    assume(not are_alike(seed, other))
     said, state = told(filmed(other, as_ever, range(640)), used_to(seed))
     assert set(said[:30]) == {CameraReason.NONE}
     assert set(said[30:600]) == {CameraReason.MOVED}
@@ -261,6 +269,7 @@ def test_a_camera_that_was_turned_away_is_noticed_and_its_new_view_accepted(seed
 @few
 def test_a_camera_that_is_turned_back_is_right_at_once(seed: int, other: int):
     """The usual view is not forgotten while another is shown, and nobody has to wait for its return."""
+    assume(not are_alike(seed, other))
     said, state = told(filmed(other, as_ever, range(120)), used_to(seed))
     assert said[-1] is CameraReason.MOVED
     said, _ = told(filmed(seed, people_walk, range(60)), state)
