@@ -28,6 +28,20 @@ class AttendanceSink(Protocol):
         ...
 
 
+class Sealing(Protocol):
+    """Keeps secrets that must be read again, so that the database alone does not give them away."""
+
+    def close(self, plain: bytes) -> bytes: ...
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return what was sealed. Raises SealBroken."""
+        ...
+
+
+class SealBroken(Exception):
+    """What was sealed cannot be opened: another HADIR_SECRET_KEY, or damage."""
+
+
 class ReportRenderer(Protocol):
     """Writes a report in one language as the bytes of a file."""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
     agent_api,
@@ -110,7 +111,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         engine = db.engine
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine)
-    app.extensions["hadir"] = Hadir(config, engine)
+    app.extensions["hadir"] = Hadir(config, engine, partial(Seal, config.secret_key))
 
 
 def _register(app: Flask) -> None:

@@ -76,6 +76,7 @@ class RecognitionEvent:
     threshold: float | None = None  # the similarity that was asked for
     margin: float | None = None  # similarity minus that of the second-best person
     mono: int = 0  # the agent's monotonic clock, ms; orders events when the wall clock jumps
+    boot_id: str = ""  # of the agent's machine; mono counts within one boot
     clock: Clock = Clock.RTC
     frames: int = 0  # frames of the track that agreed on the identity
     quality: float | None = None  # of the best crop, 0..1
@@ -130,9 +131,26 @@ class CameraInfo:
     zone: str = ""
 
 
+class ConfigOrigin(StrEnum):
+    """Where the cameras that an agent looks after are configured."""
+
+    LOCAL = "local"  # in the box's own file
+    REMOTE = "remote"  # on the dashboard
+    REFUSED = "refused"  # in the box's file, which says that the dashboard has no say
+    ROLLED_BACK = "rolled_back"  # on the dashboard, but an earlier generation: the newest did not work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigError:
+    """One thing wrong with a wanted configuration, in words an operator understands."""
+
+    key: str  # e.g. cameras.gate-1.url
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birth:
-    """What an agent is, said once a connection."""
+    """What an agent is: said at the start of a connection, and again when its configuration changed."""
 
     sid: str
     ts: int
@@ -141,7 +159,12 @@ class Birth:
     engine: str
     epoch: str
     cameras: tuple[CameraInfo, ...] = ()
-    config_gen: int = 0
+    instance: str = ""  # of the process, random: one that comes back after another was born is a second agent
+    hardware_id: str = ""  # of the machine and the agent's folder, as at the join
+    config_gen: int = 0  # in force
+    config_wanted: int = 0  # the newest that was tried
+    config_origin: ConfigOrigin = ConfigOrigin.LOCAL
+    config_errors: tuple[ConfigError, ...] = ()  # of the newest that was tried
     gallery_gen: int = 0
     spool_depth: int = 0
     spool_dropped: int = 0
@@ -171,6 +194,8 @@ class Heartbeat:
     sid: str
     ts: int
     reported_to: int
+    mono: int = 0  # the agent's monotonic clock at ts, ms
+    boot_id: str = ""
     clock: Clock = Clock.RTC
     spool_depth: int = 0
     spool_oldest_ts: int | None = None
@@ -199,11 +224,12 @@ class CameraStatus:
 class Manifest:
     """Which configuration and gallery an agent should hold; signed, and never going backwards."""
 
-    config_gen: int
+    config_gen: int  # 0: the dashboard configures nothing
     gallery_gen: int
     gallery_sha256: str
     issued: int
     lease_s: int  # an agent that hears nothing for this long wipes its templates
+    config_sha256: str = ""  # of the configuration's JSON, as it is served
     mac: str = ""  # HMAC-SHA256, hex; see common/signing.py
 
 

@@ -1,5 +1,6 @@
 """The Flask extensions, made once, and what every blueprint may ask the application for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 
 from central_server.config import ServerConfig
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.ports import Sealing
 
 db = SQLAlchemy()  # the request's read session; every write goes through a UnitOfWork
 babel = Babel()
@@ -30,6 +32,7 @@ class Hadir:
 
     config: ServerConfig
     engine: Engine
+    seal: Callable[[str], Sealing]  # by purpose, e.g. "agent config"
 
     def work(self) -> UnitOfWork:
         return UnitOfWork(self.engine)

@@ -57,6 +57,50 @@ class Agent(Base):
     version: Mapped[str] = mapped_column(String(40), default="")
     gallery_gen: Mapped[int] = mapped_column(default=0)  # applied, as the agent last said
     health: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the last heartbeat's other figures
+    road: Mapped[str] = mapped_column(String(8), default="mqtt")  # by which it was last heard: mqtt | http
+    instances: Mapped[list[str]] = mapped_column(default=list)  # processes born, the newest last; a few
+    cloned_at: Mapped[datetime | None]  # when two live processes with this identity were last noticed
+    boots: Mapped[dict[str, Any]] = mapped_column(default=dict)  # domain.clocks: readings by boot
+    config_gen: Mapped[int] = mapped_column(default=0)  # wanted: the newest AgentConfig; 0: none
+    config_applied: Mapped[int] = mapped_column(default=0)  # in force, as the agent last said
+    config_tried: Mapped[int] = mapped_column(default=0)  # the newest that the agent has tried
+    config_origin: Mapped[str] = mapped_column(String(16), default="local")  # common.events.ConfigOrigin
+    config_errors: Mapped[list[Any]] = mapped_column(default=list)  # [key, words] of the one tried
+
+
+class AgentConfig(Base):
+    """Append-only: what the dashboard wants an agent to look after. The newest generation counts."""
+
+    __tablename__ = "AgentConfig"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("Agent.agent_id"), index=True)
+    gen: Mapped[int]
+    body: Mapped[bytes]  # JSON, sealed with the server's key: cameras' passwords are in it
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(String(200), default="")
+    __table_args__ = (UniqueConstraint("agent_id", "gen"),)
+
+
+class JoinRequest(Base):
+    """A box that asks to be let in without a code; an administrator compares what both show, and decides."""
+
+    __tablename__ = "JoinRequest"
+    request_id: Mapped[str] = mapped_column(Code, primary_key=True)
+    pairing: Mapped[str] = mapped_column(String(32))  # what the box shows
+    hardware_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(120))
+    version: Mapped[str] = mapped_column(String(40), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # of the token that the box has made
+    secrets: Mapped[bytes]  # sealed: what else the box has made for itself
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), default="open")  # open | approved | refused
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str] = mapped_column(String(64), default="")
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("Site.site_id"))
+    agent_id: Mapped[str | None] = mapped_column(Slug)
 
 
 class Camera(Base):
@@ -270,6 +314,7 @@ class Event(Base):
     business_date: Mapped[date]
     is_late: Mapped[bool] = mapped_column(default=False)  # arrived too long after it happened to be news
     clock: Mapped[str] = mapped_column(String(8), default="rtc")
+    clock_off_ms: Mapped[int] = mapped_column(default=0)  # taken off the agent's ts and last_seen
     frames: Mapped[int] = mapped_column(default=0)
     quality: Mapped[float | None]
     model_id: Mapped[str] = mapped_column(String(120), default="")

@@ -55,7 +55,7 @@ def as_ever(picture: np.ndarray, _: int) -> np.ndarray:
 
 
 def are_alike(seed: int, other: int, shown: np.ndarray | None = None) -> bool:
-    """Tell whether two rooms look alike by chance, as bare ones do: a turn from one to the other is not told."""
+    """Tell whether two rooms look alike by chance, as bare ones do: such a turn is not told."""
     views = (view_of(each.astype(np.uint8), shown) for each in (room(seed), room(other)))
     return likeness(*views) > PICTURE.strange[0] - 0.03  # the noise in a picture moves it a little
 
