@@ -23,7 +23,17 @@ PUBLIC = frozenset({"anybody"})
 ROLES = ("admin", "hr", "supervisor", "viewer")
 
 # These authenticate their callers themselves: bearer tokens, signatures, or nothing to hide.
-MACHINE_BLUEPRINTS = frozenset({"agent_api", "webhooks", "health"})
+MACHINE_BLUEPRINTS = frozenset(
+    {
+        "agent_joining",
+        "agent_link",
+        "agent_gallery",
+        "agent_config",
+        "agent_pictures",
+        "webhooks",
+        "health",
+    }
+)
 
 ROUTES: Mapping[str, frozenset[str]] = {
     "static": PUBLIC,
