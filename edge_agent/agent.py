@@ -107,6 +107,7 @@ class Agent:
             self._outbox,
             crops,
             lambda result: self._link.send_result(result),
+            lambda: self._link.speak_soon(),
         )
         self._link = MQTTLink(identity, self._outbox, self._voice(), heartbeat_s=config.heartbeat_s)
 
@@ -203,7 +204,11 @@ class Agent:
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
             cpu_percent=machine.load_percent(),
-            extra={"rss_mb": machine.rss_mb()},
+            extra={
+                "rss_mb": machine.rss_mb(),
+                "lease_left_s": self._keeper.lease_left_s,
+                "leased_out": self._keeper.leased_out,
+            },
         )
 
     def _camera_health(self) -> Iterable[CameraHealth]:

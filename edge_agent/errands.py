@@ -14,6 +14,7 @@ from common.backoff import delay_s
 from common.events import Command, CommandResult, Manifest
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.evidence import Evidence
+from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.gallery_file import GalleryError
 from edge_agent.adapters.outbox import Outbox, OutboxError
 from edge_agent.enrolment import Refused, embed_portrait
@@ -37,9 +38,12 @@ class Errands:
         outbox: Outbox,
         evidence: Evidence | None,
         report: Callable[[CommandResult], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """report: a command's result; changed: the gallery is another one now."""
         self._api, self._keeper, self._analyser = api, keeper, analyser
         self._outbox, self._evidence, self._report = outbox, evidence, report
+        self._changed = changed
         self._ready = threading.Condition()
         self._commands: list[Command] = []
         self._stopping = self._all_due = self._nudged = False
@@ -121,7 +125,8 @@ class Errands:
 
     def _poll(self) -> None:
         self._embed_pending()
-        self._keeper.hear(self._api.manifest())  # after that: it then speaks of the new templates too
+        # After that: it then speaks of the new templates too.
+        self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
 
     def _do_what_is_due(self) -> None:
         with self._ready:
@@ -129,9 +134,15 @@ class Errands:
         for command in commands:
             self._obey(command)
         if self._keeper.is_due():
-            self._keeper.fetch(self._api)
+            self._fetch_gallery()
         if self._evidence:
             self._evidence.send(self._outbox, self._api)
+
+    def _fetch_gallery(self) -> None:
+        """Fetch, and tell the server by both roads: it waits to hear that somebody is forgotten."""
+        self._keeper.fetch(GalleryDownload(self._api, self._keeper.incoming))
+        self._changed()
+        self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
 
     def _obey(self, command: Command) -> None:
         ok, detail = True, ""

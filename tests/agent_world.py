@@ -15,12 +15,15 @@ from central_server.services.join_agent import make_join_code
 from central_server.services.record_health import record_birth
 from common.events import Birth, CameraInfo, Command, CommandResult
 from common.ids import AgentId, CameraId
+from edge_agent.adapters import uptime
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
+from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.outbox import Outbox
 from edge_agent.core.geometry import Box
+from edge_agent.core.lease import Reading
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.join import JoinLink, join
@@ -83,6 +86,31 @@ class AgentWorld:
 
 
 @dataclass
+class Clocks:
+    """A machine's clocks, ahead of the real ones by as much as a test says."""
+
+    wall_ahead_s: float = 0.0
+    up_ahead_s: float = 0.0
+    boot_id: str = ""
+
+    def __call__(self) -> Reading:
+        now = uptime.clocks()
+        wall_s, up_s = now.wall_s + self.wall_ahead_s, now.up_s + self.up_ahead_s
+        return Reading(wall_s, up_s, self.boot_id or now.boot_id)
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass while the machine runs."""
+        self.wall_ahead_s += seconds
+        self.up_ahead_s += seconds
+
+    def is_off(self, seconds: float) -> None:
+        """Switch the machine off, and on again after that time."""
+        now = uptime.clocks()
+        self.wall_ahead_s += seconds
+        self.up_ahead_s, self.boot_id = -now.up_s, f"{self.boot_id}x"
+
+
+@dataclass
 class EdgeBox:
     """What `edge_agent.agent` wires together, less the cameras and the MQTT link."""
 
@@ -94,7 +122,9 @@ class EdgeBox:
     def __post_init__(self) -> None:
         self.api = CentralAPI(self.identity.server_url, self.identity.token)
         self.file = GalleryFile(self.home / "gallery.db")
+        self.clocks = Clocks()
         self.keeper = self.restarted_keeper()
+        self.downloads = GalleryDownload(self.api, self.file.incoming)
         self.outbox = Outbox(self.home / "spool.db", self.identity.agent_id)
         self.evidence = Evidence(self.home / "crops")
         errands_api = CentralAPI(self.identity.server_url, self.identity.token, self.analyser.model_id)
@@ -105,7 +135,9 @@ class EdgeBox:
     def restarted_keeper(self) -> GalleryKeeper:
         """Return a keeper that knows only what the disk holds."""
         key = self.identity.manifest_key
-        return GalleryKeeper(self.file, key, self.analyser.model_id, self.analyser.dimension)
+        return GalleryKeeper(
+            self.file, key, self.analyser.model_id, self.analyser.dimension, clocks=self.clocks
+        )
 
     def obey(self, command: Command) -> CommandResult:
         """Hand a command over as the link does; return what is reported of it."""

@@ -12,6 +12,7 @@ from central_server.adapters.broker_accounts import BrokerAccounts
 from central_server.config import ServerConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
 from common import wire
 from common.events import Command
@@ -19,6 +20,7 @@ from common.topics import AgentTopics
 
 log = logging.getLogger("hadir.subscriber")
 
+SWEEP_EVERY_S = 600.0  # and when a gallery changes
 COMMAND_LIFE_S = 300  # an agent that was away asks by itself when it is back
 
 
@@ -54,15 +56,19 @@ class CommandPost:
         if commands:
             self._publish_commands(commands, now)
         self._shut_out(agent.agent_id for agent in agents if agent.revoked_at is not None)
-        if self._swept != stamps:
+        sweeping = stamps, now.timestamp() // SWEEP_EVERY_S
+        if self._swept != sweeping:
             with UnitOfWork(self.engine) as work:
                 sweep_photos(work, self.config.home)
-            self._swept = stamps
+                sweep_bodies(work, self.config.home, now=now)
+            self._swept = sweeping
 
     def _publish_manifests(self, changed: dict[str, tuple[object, ...]], now: datetime) -> None:
+        digests: dict[tuple[str, str], str] = {}
         with UnitOfWork(self.engine) as work:
             for agent_id, stamp in changed.items():
-                manifest = current_manifest(work, work.session.get_one(Agent, agent_id), now=now)
+                agent = work.session.get_one(Agent, agent_id)
+                manifest = current_manifest(work, agent, now=now, digests=digests)
                 self.publish(AgentTopics(agent_id).manifest, wire.encode(manifest), retain=True)  # type: ignore[arg-type]
                 self._told[agent_id] = stamp
 

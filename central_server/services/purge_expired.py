@@ -11,6 +11,7 @@ from central_server.db.models import BadMessage, Snapshot
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
 from central_server.services.erase_files import delete_snapshots
+from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import sweep_photos
 from central_server.services.resign_employee import erase_departed
 
@@ -34,6 +35,7 @@ def purge_expired(work: UnitOfWork, rules: RulesConfig, home: Path, *, now: date
         departed=erase_departed(work, home, now=now),
     )
     sweep_photos(work, home)
+    sweep_bodies(work, home, now=now)
     if any((purged.snapshots, purged.bad_messages, purged.departed)):
         note(
             work, "system", "purge", now=now, snapshots=purged.snapshots,
