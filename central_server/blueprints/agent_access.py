@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from central_server.blueprints.extensions import hadir
 from central_server.db.models import Agent
@@ -14,6 +15,7 @@ from central_server.services import join_agent
 from common import topics
 
 PREFIX = "/agent/v1"
+NO_TOKEN = "The agent's token is not (or no longer) valid; join again."
 MOST_REQUEST_BYTES = 1_000_000
 
 
@@ -36,10 +38,10 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(**given: Any) -> Any:
-        found: list[Agent] = []
-        refusal = _answered(lambda work, agent: found.append(agent))
         try:
-            return refusal if refusal is not None else view(agent=found[0], **given)
+            with Session(hadir().engine, expire_on_commit=False) as session:
+                agent = _caller(session)
+            return view(agent=agent, **given) if agent else refused(401, NO_TOKEN)
         except OperationalError:
             return _busy()
 
@@ -49,17 +51,23 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
 def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
     if (request.content_length or 0) > MOST_REQUEST_BYTES:
         return refused(413, "The request is too large.")
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
         with hadir().work() as work:
-            known = scheme.lower() == "bearer" and token
-            agent = join_agent.agent_of_token(work, token.strip()) if known else None
+            agent = _caller(work.session)
             if agent is None:
-                return refused(401, "The agent's token is not (or no longer) valid; join again.")
+                return refused(401, NO_TOKEN)
             join_agent.note_model(agent, request.headers.get(topics.MODEL_HEADER, ""))
             return answer(work, agent)
     except OperationalError:
         return _busy()
+
+
+def _caller(session: Session) -> Agent | None:
+    """Return the agent whose token came with the request."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    return join_agent.agent_of_token(session, token.strip())
 
 
 def _busy() -> Any:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, JoinCode, Site
 from central_server.db.unit_of_work import UnitOfWork
@@ -104,10 +105,10 @@ def note_model(agent: Agent, model_id: str) -> None:
         agent.model_id = model_id[:120]
 
 
-def agent_of_token(work: UnitOfWork, token: str) -> Agent | None:
+def agent_of_token(session: Session, token: str) -> Agent | None:
     """Return the agent that the bearer token belongs to, unless it was revoked."""
     digest = token_hash(token)
-    agent = work.session.scalar(select(Agent).where(Agent.token_hash == digest))
+    agent = session.scalar(select(Agent).where(Agent.token_hash == digest))
     if agent is None or agent.revoked_at or not hmac.compare_digest(agent.token_hash, digest):
         return None
     return agent

@@ -10,7 +10,7 @@ import requests
 from common import topics, wire
 from common.events import Ack, Envelope, Manifest
 
-PIECE_BYTES = 1 << 16
+PIECE_BYTES = 1 << 13  # of a download: at most so much is lost when it breaks off
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
 

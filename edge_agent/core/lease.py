@@ -43,7 +43,7 @@ class Lease:
         off = self.off_s
         if self.off_since_s is not None:
             off = max(off, now.wall_s - now.up_s - self.off_since_s)
-        return replace(self, spent_s=self.spent_s + ran + off - self.off_s, at=now, off_s=off)
+        return replace(self, spent_s=self.spent_s + (ran + (off - self.off_s)), at=now, off_s=off)
 
     def left_s(self, now: Reading) -> float:
         """Return the seconds that are left; 0 when it is over."""
