@@ -8,7 +8,7 @@ from flask import Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from central_server.blueprints.extensions import hadir
+from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import join_agent
@@ -56,7 +56,7 @@ def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
             agent = _caller(work.session)
             if agent is None:
                 return refused(401, NO_TOKEN)
-            join_agent.note_model(agent, request.headers.get(topics.MODEL_HEADER, ""))
+            join_agent.note_model(work, agent, request.headers.get(topics.MODEL_HEADER, ""), utc_now())
             return answer(work, agent)
     except OperationalError:
         return _busy()

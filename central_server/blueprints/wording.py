@@ -131,6 +131,7 @@ PHOTO_REASONS: Mapping[str, LazyString] = {
     "blurred": lazy("The photo is blurred. Hold still and try again."),
     "turned": lazy("The face is turned away. Look straight into the camera."),
     "corrupt": lazy("The file cannot be read as a picture. Use a JPEG or PNG photo."),
+    "file_gone": lazy("The photo's file is gone from the server. Upload it again."),
     "not_a_photo": lazy("The file is not a JPEG or PNG picture."),
     "too_large": lazy("The file is too large. Use a photo under 15 MB."),
     "no_consent": lazy("Record the person's consent first."),

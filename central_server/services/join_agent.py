@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Agent, JoinCode, Site
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import audit
+from central_server.services.retire_models import change_model
 from common.ids import slug_from
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that looks like something else
@@ -99,10 +100,10 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def note_model(agent: Agent, model_id: str) -> None:
+def note_model(work: UnitOfWork, agent: Agent, model_id: str, now: datetime) -> None:
     """Keep what an agent says it recognises with; its birth says so too, but may still be on its way."""
-    if model_id and model_id != agent.model_id:
-        agent.model_id = model_id[:120]
+    if model_id:
+        change_model(work, agent, model_id, now)
 
 
 def agent_of_token(session: Session, token: str) -> Agent | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import delete, func, select
@@ -17,6 +17,7 @@ from common.signing import gallery_digest, signed
 
 LEASE_S = 7 * 86_400
 FLOAT_BYTES = 4
+KEEP_LOG = timedelta(days=90)
 AT_A_TIME = 500  # embeddings of one question
 PHOTOS = "photos"  # the folder below the server's home
 
@@ -65,7 +66,7 @@ def add_template(
     )
     work.session.add(template)
     work.session.flush()
-    _log(work, "add", template, now)
+    log_change(work, "add", template, now)
     return template
 
 
@@ -78,7 +79,7 @@ def remove_templates(work: UnitOfWork, employee_id: str, now: datetime) -> int:
         select(FaceTemplate).where(FaceTemplate.employee_id == employee_id)
     ).all()
     for template in templates:
-        _log(work, "del", template, now)
+        log_change(work, "del", template, now)
     work.session.execute(delete(FaceTemplate).where(FaceTemplate.employee_id == employee_id))
     work.session.execute(delete(EnrolmentPhoto).where(EnrolmentPhoto.employee_id == employee_id))
     return len(templates)
@@ -217,7 +218,18 @@ def _generation(session: Session, agent: Agent, model_id: str) -> int:
     return max(newest or 0, agent.gallery_gen)
 
 
-def _log(work: UnitOfWork, op: str, template: FaceTemplate, now: datetime) -> None:
+def compact_log(work: UnitOfWork, now: datetime) -> int:
+    """Forget changes of 90 days ago; return how many. The newest of each model stays: it is its generation.
+
+    That is much longer than any lease: no agent can hold what the log does not know any more.
+    """
+    newest = select(func.max(TemplateLog.gen)).group_by(TemplateLog.model_id)
+    old = delete(TemplateLog).where(TemplateLog.at < now - KEEP_LOG, TemplateLog.gen.not_in(newest))
+    return work.session.execute(old).rowcount
+
+
+def log_change(work: UnitOfWork, op: str, template: FaceTemplate, now: datetime) -> None:
+    """Write down that a template came (add) or went (del); never the embedding itself."""
     work.session.add(
         TemplateLog(
             op=op,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.retire_models import change_model
 from common.events import (
     AgentState,
     Birth,
@@ -35,8 +36,10 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     agent = work.session.get(Agent, agent_id)
     if agent is None:
         return
-    agent.engine, agent.model_id, agent.version = birth.engine, birth.model_id, birth.version
-    agent.gallery_gen, agent.spool_depth = birth.gallery_gen, birth.spool_depth
+    change_model(work, agent, birth.model_id, now)
+    agent.engine, agent.version, agent.spool_depth = birth.engine, birth.version, birth.spool_depth
+    # A birth that the broker kept is old news: that the gallery went back, only a heartbeat can tell.
+    agent.gallery_gen = max(agent.gallery_gen, birth.gallery_gen)
     known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     for info in birth.cameras:
         _know_camera(agent, info, known.pop(info.camera_id, None), work)
