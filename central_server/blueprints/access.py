@@ -66,6 +66,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.download": HR,
     "reports.add_recipient": HR,
     "reports.remove_recipient": HR,
+    "faces.index": HR,
     "cameras.index": STAFF,
     "cameras.join_code": ADMIN,
     "settings.mine": EVERYONE,

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, Employee, EnrolmentPhoto, FaceTemplate, TemplateLog
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.holding import LEASE
 from central_server.services import audit
 from common.events import Manifest
 from common.gallery_body import GalleryHead
 from common.signing import gallery_digest, signed
 
-LEASE_S = 7 * 86_400
+LEASE_S = round(LEASE.total_seconds())
 FLOAT_BYTES = 4
 KEEP_LOG = timedelta(days=90)
 AT_A_TIME = 500  # embeddings of one question

@@ -40,6 +40,7 @@ class AgentLine:
     skew_s: float | None
     gallery_gen: int
     gallery_latest: int
+    leased_out: bool  # it wiped its gallery, because it had not heard of the server for too long
     temperature_c: float | None
     disk_free_mb: float | None
     cpu_percent: float | None
@@ -98,6 +99,7 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         skew_s=None if row.skew_ms is None else row.skew_ms / 1000,
         gallery_gen=row.gallery_gen,
         gallery_latest=latest,
+        leased_out=bool(health.get("leased_out")),
         temperature_c=health.get("temperature_c"),
         disk_free_mb=health.get("disk_free_mb"),
         cpu_percent=health.get("cpu_percent"),
