@@ -73,12 +73,16 @@ class BadLine:
 
 def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLine, ...]:
     """Return every agent that may still connect, with its cameras."""
-    latest = session.scalar(select(func.max(TemplateLog.gen))) or 0  # of the log that every agent follows
+    newest = select(TemplateLog.model_id, func.max(TemplateLog.gen)).group_by(TemplateLog.model_id)
+    latest = {str(model_id): int(gen) for model_id, gen in session.execute(newest)}
     cameras: dict[str, list[Camera]] = {}
     for camera in session.scalars(select(Camera).order_by(Camera.name)):
         cameras.setdefault(camera.agent_id, []).append(camera)
     rows = session.scalars(select(Agent).where(Agent.revoked_at.is_(None)).order_by(Agent.name))
-    return tuple(_agent(each, cameras.get(each.agent_id, []), places, latest, now) for each in rows)
+    return tuple(
+        _agent(each, cameras.get(each.agent_id, []), places, latest.get(each.model_id, 0), now)
+        for each in rows
+    )
 
 
 def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: datetime) -> AgentLine:

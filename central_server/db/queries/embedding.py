@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, AgentCommand, Employee, EnrolmentPhoto, FaceTemplate
@@ -82,7 +82,7 @@ def _reason(photos: Iterable[str], refused: Mapping[str, str]) -> str:
     return reasons[0] if all(reasons) else ""
 
 
-def _people(session: Session, site_id: str) -> Iterable[tuple[str, str]]:
+def _people(session: Session, site_id: str) -> Iterable[Row[tuple[str, str]]]:
     return session.execute(
         select(Employee.employee_id, Employee.name).where(
             Employee.site_id == site_id,
@@ -90,7 +90,7 @@ def _people(session: Session, site_id: str) -> Iterable[tuple[str, str]]:
             Employee.consent_at.is_not(None),
             Employee.consent_withdrawn_at.is_(None),
         )
-    ).tuples()
+    )
 
 
 def _templates(session: Session) -> Mapping[str, set[str]]:

@@ -51,8 +51,8 @@ def holders_of(
 
 def boxes_to_forget(session: Session, places: Places, *, now: datetime) -> tuple[HolderLine, ...]:
     """Return the boxes that may still hold somebody who was erased, with these people."""
-    sites = dict(session.execute(select(Employee.employee_id, Employee.site_id)).tuples())
-    names = dict(session.execute(select(Employee.employee_id, Employee.name)).tuples())
+    people = session.execute(select(Employee.employee_id, Employee.site_id, Employee.name)).all()
+    sites, names = {who: site for who, site, _ in people}, {who: name for who, _, name in people}
     by_model: dict[str, list[tuple[Agent, Box]]] = {}
     for agent, box in _boxes(session, now):
         if max(box.applied_gen, box.given_gen) > 0:
@@ -63,9 +63,9 @@ def boxes_to_forget(session: Session, places: Places, *, now: datetime) -> tuple
         for agent, box in boxes:
             theirs = [(who, lent) for who, lent in erased if sites.get(who, agent.site_id) == agent.site_id]
             if hold := hold_of(box, (lent for _, lent in theirs), now):
-                people = sorted({who for who, lent in theirs if may_hold(box, lent)})
+                erased_people = sorted({who for who, lent in theirs if may_hold(box, lent)})
                 line = _line(agent, box, hold, places)
-                found.append(replace(line, people=tuple((who, names.get(who, "")) for who in people)))
+                found.append(replace(line, people=tuple((who, names.get(who, "")) for who in erased_people)))
     return tuple(sorted(found, key=lambda each: (each.is_lapsed, each.site, each.name)))
 
 
