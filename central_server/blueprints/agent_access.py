@@ -39,9 +39,16 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def guarded(**given: Any) -> Any:
         try:
-            with Session(hadir().engine, expire_on_commit=False) as session:
-                agent = _caller(session)
-            return view(agent=agent, **given) if agent else refused(401, NO_TOKEN)
+            with UnitOfWork(hadir().engine, writes=False) as work:
+                agent = _caller(work.session)
+            if agent is None:
+                return refused(401, NO_TOKEN)
+            model_id = request.headers.get(topics.MODEL_HEADER, "")
+            if model_id not in ("", agent.model_id):
+                with hadir().work() as work:
+                    agent = work.session.get_one(Agent, agent.agent_id)
+                    join_agent.note_model(work, agent, model_id, utc_now())
+            return view(agent=agent, **given)
         except OperationalError:
             return _busy()
 

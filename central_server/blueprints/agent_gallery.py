@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_file
 
-from central_server.blueprints.agent_access import PREFIX, as_agent, for_agents, refused
+from central_server.blueprints.agent_access import PREFIX, as_agent, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
@@ -40,13 +40,16 @@ class Downloads:
 
 
 @blueprint.get("/manifest")
-@for_agents
-def manifest(work: UnitOfWork, agent: Agent) -> Any:
+@as_agent
+def manifest(agent: Agent) -> Any:
     """What the agent should hold. It says what it does hold: the heartbeats may be unable to."""
     held = request.args.get("held", type=int)
-    if held is not None and held >= 0:
+    if held is not None and held >= 0 and held != agent.gallery_gen:
         agent.gallery_gen = held
-    current = publish_gallery.current_manifest(work, agent, now=utc_now())
+        with hadir().work() as work:
+            work.session.get_one(Agent, agent.agent_id).gallery_gen = agent.gallery_gen
+    with UnitOfWork(hadir().engine, writes=False) as work:
+        current = publish_gallery.current_manifest(work, agent, now=utc_now())
     return Response(wire.encode(current), mimetype="application/json")
 
 

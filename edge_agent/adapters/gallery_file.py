@@ -173,14 +173,20 @@ class GalleryFile:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
             with closing(sqlite3.connect(self.path)) as db:
                 db.execute("PRAGMA secure_delete = ON")
+                db.execute("PRAGMA journal_mode = PERSIST")  # it holds who was deleted: we erase it ourselves
                 db.executescript(_SCHEMA)
                 yield db
+            erase(self._journal)  # of no use any more: what it was for is committed, or undone
         except OSError as error:
             raise GalleryError(f"{self.path} cannot be opened ({error.strerror})") from error
         except sqlite3.OperationalError as error:
             raise GalleryError(f"{self.path} cannot be used ({error})") from error
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise GalleryDamaged(f"{self.path} is damaged ({error})") from error
+
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-journal")
 
     @property
     def incoming(self) -> Path:
@@ -196,7 +202,7 @@ class GalleryFile:
 
     def wipe(self) -> None:
         """Erase everybody, also those who were still arriving. Raises OSError."""
-        for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
+        for path in (self.path, self._journal):
             erase(path)
         discard(self.incoming)
 

@@ -5,19 +5,28 @@ A real mosquitto, killed, wakes with the manifest of before: what it saved, not 
 
 import os
 import signal
-import time
 
 import pytest
 
 from central_server.adapters.broker_accounts import password_of_server
 from central_server.adapters.embedded_broker import find_mosquitto
+from central_server.db import models
 from common import wire
 from common.events import Birth, Heartbeat, Manifest
 from common.topics import AgentTopics
 from edge_agent.adapters.identity_file import BrokerAccess, Identity
 from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
+from edge_agent.errands import Errands
 from tests.agent_world import a_box, an_agent_world
-from tests.link_world import a_broker, a_plain_client, running, server_config, wait_until
+from tests.link_world import (
+    a_broker,
+    a_plain_client,
+    a_subscriber,
+    now_ms,
+    running,
+    server_config,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="the mosquitto binary is not installed")
 
@@ -60,7 +69,7 @@ def save(broker):
     )
 
 
-def a_link(box, broker, heard):
+def a_link(box, broker, heard, heartbeat_s=0.5):
     identity = Identity(
         agent_id=box.identity.agent_id, site_id="plant", site_name="Plant One",
         server_url=box.identity.server_url, token=box.identity.token, manifest_key=box.identity.manifest_key,
@@ -72,15 +81,16 @@ def a_link(box, broker, heard):
     def hear(manifest: Manifest) -> None:
         heard.append((manifest, box.keeper.hear(manifest)))
 
-    now = time.time_ns() // 1_000_000
     voice = AgentVoice(
-        birth=lambda sid: Birth(sid=sid, ts=now, version="t", model_id="test:0", engine="e", epoch="e"),
-        heartbeat=lambda sid: Heartbeat(sid=sid, ts=now, reported_to=now),
+        birth=lambda sid: Birth(sid=sid, ts=now_ms(), version="t", model_id="test:0", engine="e", epoch="e"),
+        heartbeat=lambda sid: Heartbeat(
+            sid=sid, ts=now_ms(), reported_to=now_ms(), gallery_gen=box.keeper.gen
+        ),
         cameras=list,
         on_manifest=hear,
         on_command=lambda _: None,
     )
-    return MQTTLink(identity, box.outbox, voice, heartbeat_s=0.5, most_wait_s=0.5)
+    return MQTTLink(identity, box.outbox, voice, heartbeat_s=heartbeat_s, most_wait_s=0.5)
 
 
 def test_a_killed_broker_brings_nobody_back(world, broker, tmp_path):
@@ -116,3 +126,34 @@ def test_a_killed_broker_brings_nobody_back(world, broker, tmp_path):
         assert heard[0] == (old, False)
         assert not box.people and not box.keeper.is_due() and box.keeper.gen == newest.gallery_gen
         assert b"EMP001" not in box.file.path.read_bytes()
+
+
+def test_the_server_hears_at_once_that_a_box_has_forgotten(world, engine, broker, tmp_path):
+    """From the erasure to the word of the box it takes seconds, however rare its heartbeats are."""
+    with a_box(world, tmp_path / "box", "EMP001") as box:
+        box.enrol(world, "EMP001")
+        box.errands.stop()
+        broker.accounts.put(box.identity.agent_id, "a password")
+        beats: list = []
+        link = a_link(box, broker, beats, heartbeat_s=600)
+        errands = Errands(
+            box.api, box.keeper, box.analyser, box.outbox, None, lambda _: None, link.speak_soon
+        )
+        link.voice = AgentVoice(
+            birth=link.voice.birth,
+            heartbeat=link.voice.heartbeat,
+            cameras=list,
+            on_manifest=errands.hear,
+            on_command=errands.do,
+        )
+
+        def agent():
+            return world.web.rows(models.Agent)[0]
+
+        with running(a_subscriber(engine, broker), link, errands):
+            wait_until(lambda: agent().heartbeat_at, about="the first heartbeat")
+            first = agent().heartbeat_at
+            world.resign("EMP001")
+            wait_until(lambda: not box.people, about="EMP001 is forgotten")
+            wait_until(lambda: agent().heartbeat_at > first, about="a heartbeat before its time")
+        assert agent().gallery_gen == box.keeper.gen

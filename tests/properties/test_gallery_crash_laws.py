@@ -111,7 +111,7 @@ def dies_at_byte(limit: int) -> Callable[[], None]:
 pages = st.sampled_from([DELTA, FULL])
 
 
-@given(pages, st.integers(1, 30_000))
+@given(pages, st.integers(1, 9_000))
 @settings(max_examples=40, deadline=None)
 def test_dying_between_two_steps_leaves_the_old_one_or_the_new_one(page, count):
     """Whichever statement it was in the middle of."""
@@ -120,7 +120,7 @@ def test_dying_between_two_steps_leaves_the_old_one_or_the_new_one(page, count):
         assert not died or not is_new
 
 
-@given(pages, st.integers(0, 250_000))
+@given(pages, st.integers(0, 140_000))
 @settings(max_examples=40, deadline=None)
 def test_dying_in_a_write_leaves_the_old_one_or_the_new_one(page, limit):
     """Half a page in the file or in its journal is undone by the next start."""
@@ -129,7 +129,7 @@ def test_dying_in_a_write_leaves_the_old_one_or_the_new_one(page, limit):
         assert not died or not is_new
 
 
-@given(pages, st.integers(0, 250_000))
+@given(pages, st.integers(0, 140_000))
 @settings(max_examples=30, deadline=None)
 def test_a_disk_that_is_full_leaves_the_old_one(page, limit):
     """The error is told, and who was held is held."""

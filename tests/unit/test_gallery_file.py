@@ -78,6 +78,7 @@ def test_who_is_removed_leaves_no_trace(file):
     before = keeper.current()
     assert face_of("ani2").tobytes() in file.path.read_bytes()
     keeper.fetch(Server(since_1=SECOND))
+    assert [each.name for each in file.path.parent.iterdir()] == ["gallery.db"]  # no journal either
     assert face_of("ani2").tobytes() not in file.path.read_bytes()
     assert sure_of(before, "ani", 1) and not sure_of(before, "ani", 2)
 
