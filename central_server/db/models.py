@@ -48,7 +48,7 @@ class Agent(Base):
     heartbeat_at: Mapped[datetime | None]  # by the server's clock
     heartbeat_interval_s: Mapped[float] = mapped_column(default=15.0)
     reported_to: Mapped[datetime | None]  # the watermark: every event up to here has been recorded
-    skew_ms: Mapped[int | None]  # the agent's clock minus the server's
+    skew_ms: Mapped[int | None]  # the agent's clock minus the server's, as well as it is known
     clock: Mapped[str] = mapped_column(String(8), default="rtc")
     spool_depth: Mapped[int] = mapped_column(default=0)
     spool_oldest_at: Mapped[datetime | None]
@@ -61,6 +61,7 @@ class Agent(Base):
     instances: Mapped[list[str]] = mapped_column(default=list)  # processes born, the newest last; a few
     cloned_at: Mapped[datetime | None]  # when two live processes with this identity were last noticed
     boots: Mapped[dict[str, Any]] = mapped_column(default=dict)  # domain.clocks: readings by boot
+    clock_off_ms: Mapped[int] = mapped_column(default=0)  # taken off the instants it says
     config_gen: Mapped[int] = mapped_column(default=0)  # wanted: the newest AgentConfig; 0: none
     config_applied: Mapped[int] = mapped_column(default=0)  # in force, as the agent last said
     config_tried: Mapped[int] = mapped_column(default=0)  # the newest that the agent has tried
@@ -337,6 +338,15 @@ class EventMark(Base):
     epoch: Mapped[str] = mapped_column(String(32), primary_key=True)
     seq: Mapped[int]
     updated_at: Mapped[datetime]
+
+
+class DayDue(Base):
+    """A person-day whose attendance is still to be recomputed: events that came late, many at once."""
+
+    __tablename__ = "DayDue"
+    employee_id: Mapped[str] = mapped_column(Code, primary_key=True)
+    business_date: Mapped[date] = mapped_column(primary_key=True)
+    marked_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class BadMessage(Base):

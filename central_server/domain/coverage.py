@@ -27,8 +27,8 @@ class AgentFacts:
     state_at: datetime | None
     heartbeat_at: datetime | None  # by the server's clock
     interval: timedelta
-    reported_to: datetime | None  # by the agent's clock
-    skew: timedelta = timedelta(0)  # the agent's clock minus the server's
+    reported_to: datetime | None  # by the agent's clock, corrected as far as it can be
+    skew: timedelta = timedelta(0)  # that corrected clock minus the server's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from common import topics, wire
-from common.events import Ack, Envelope, Manifest
+from common.events import Ack, Manifest
 
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
@@ -90,8 +90,9 @@ class CentralAPI:
     def post_enrolment(self, photo_id: str, result: Mapping[str, Any]) -> None:
         self._ask("POST", f"enrolments/{photo_id}/result", data=json.dumps(result).encode())
 
-    def post_events(self, envelope: Envelope) -> Ack:
-        return self._read(Ack, self._ask("POST", "events", data=wire.encode(envelope)).content)
+    def post_events(self, envelope: bytes) -> Ack:
+        """Bring an encoded Envelope by the other road than MQTT."""
+        return self._read(Ack, self._ask("POST", "events", data=envelope).content)
 
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")

@@ -281,8 +281,8 @@ class _Session:
         while self.link._results:
             result = self.link._results.popleft()
             self._publish(self.topics.result(result.command_id), result)
-        while self.server_online and (envelope := self.drain.next(now)):
-            self._publish(self.topics.events, envelope)
+        while self.server_online and (batch := self.drain.next(now)):
+            self._publish(self.topics.events, batch.payload)
 
     def _loop(self) -> None:
         code = self.client.loop(TURN_S)
@@ -323,7 +323,8 @@ class _Session:
         return AgentState(state=state, sid=self.sid, ts=_now_ms())
 
     def _publish(self, topic: str, value: Any, *, qos: int = 1, retain: bool = False) -> None:
-        info = self.client.publish(topic, wire.encode(value), qos=qos, retain=retain)
+        payload = value if isinstance(value, bytes) else wire.encode(value)
+        info = self.client.publish(topic, payload, qos=qos, retain=retain)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise LinkError(f"publishing failed ({mqtt.error_string(info.rc).rstrip('.')})")
 

@@ -21,7 +21,7 @@ def agents(session: Session, site_id: str) -> list[AgentFacts]:
             heartbeat_at=row.heartbeat_at,
             interval=timedelta(seconds=row.heartbeat_interval_s),
             reported_to=row.reported_to,
-            skew=timedelta(milliseconds=row.skew_ms or 0),
+            skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
         )
         for row in session.scalars(wanted)
     ]
