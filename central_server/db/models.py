@@ -438,7 +438,7 @@ class Alert(Base):
     __tablename__ = "Alert"
     alert_id: Mapped[int] = mapped_column(primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(String(160), unique=True)
-    kind: Mapped[str] = mapped_column(String(24))  # out_of_area | camera_down | agent_down
+    kind: Mapped[str] = mapped_column(String(24))  # domain.alerts.Kind
     level: Mapped[str] = mapped_column(String(16), default="warning")  # info | warning | critical
     ts: Mapped[datetime] = mapped_column(index=True)  # when it was opened
     employee_id: Mapped[str | None] = mapped_column(ForeignKey("Employee.employee_id"), index=True)

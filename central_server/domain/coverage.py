@@ -29,6 +29,7 @@ class AgentFacts:
     interval: timedelta
     reported_to: datetime | None  # by the agent's clock, corrected as far as it can be
     skew: timedelta = timedelta(0)  # that corrected clock minus the server's
+    cloned_at: datetime | None = None  # when two live agents with this identity were last noticed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

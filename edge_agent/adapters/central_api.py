@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import requests
 
 from common import topics, wire
 from common.events import Ack, Manifest
+from common.letters import Letter, bundle, unbundle
 
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
@@ -93,6 +94,14 @@ class CentralAPI:
     def post_events(self, envelope: bytes) -> Ack:
         """Bring an encoded Envelope by the other road than MQTT."""
         return self._read(Ack, self._ask("POST", "events", data=envelope).content)
+
+    def post_messages(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Bring messages by the other road than MQTT; return what MQTT would have brought down."""
+        answer = self._ask("POST", "messages", data=bundle(letters)).content
+        try:
+            return unbundle(answer)
+        except wire.MalformedMessage as error:
+            raise CentralError(f"{self.url} did not answer as a Hadir server does: {error}") from error
 
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, BadMessage, Camera, JoinCode, TemplateLog
 from central_server.db.queries.places import Places
+from central_server.domain.alerts import CLONED_FOR
 from central_server.domain.coverage import AgentFacts, fault_of
 
 
@@ -38,6 +39,9 @@ class AgentLine:
     spool_depth: int
     spool_oldest: datetime | None  # local
     skew_s: float | None
+    is_corrected: bool  # what it says is corrected by skew_s
+    road: str  # mqtt | http
+    is_cloned: bool
     gallery_gen: int
     gallery_latest: int
     temperature_c: float | None
@@ -96,6 +100,9 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         spool_depth=row.spool_depth,
         spool_oldest=places.local(row.spool_oldest_at, row.site_id),
         skew_s=None if row.skew_ms is None else row.skew_ms / 1000,
+        is_corrected=row.clock_off_ms != 0,
+        road=row.road,
+        is_cloned=row.cloned_at is not None and now - row.cloned_at < CLONED_FOR,
         gallery_gen=row.gallery_gen,
         gallery_latest=latest,
         temperature_c=health.get("temperature_c"),
@@ -114,7 +121,8 @@ def _facts(row: Agent) -> AgentFacts:
         heartbeat_at=row.heartbeat_at,
         interval=timedelta(seconds=row.heartbeat_interval_s),
         reported_to=row.reported_to,
-        skew=timedelta(milliseconds=row.skew_ms or 0),
+        skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
+        cloned_at=row.cloned_at,
     )
 
 
