@@ -56,7 +56,7 @@ class Subscriber:
         engine: Engine,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        most_wait_s: float = 15.0,
+        most_wait_s: float = 3.0,  # there is one server, and everybody waits for it
     ) -> None:
         self.config, self.engine, self.now, self.most_wait_s = config, engine, now, most_wait_s
         self.is_online = False

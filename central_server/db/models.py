@@ -337,6 +337,7 @@ class EventMark(Base):
     agent_id: Mapped[str] = mapped_column(Slug, primary_key=True)
     epoch: Mapped[str] = mapped_column(String(32), primary_key=True)
     seq: Mapped[int]
+    repeats: Mapped[int] = mapped_column(default=0)  # events that came again, and changed nothing
     updated_at: Mapped[datetime]
 
 

@@ -1,5 +1,6 @@
 """Record what cameras saw, and what follows from it, in one transaction."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -65,7 +66,19 @@ def record_deliveries(
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
     _recompute(sightings, work, rules, now)
-    return [_advance_mark(delivery, work, now) for delivery in deliveries]
+    acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
+    _count_repeats(rows, new, work)
+    return acks
+
+
+def _count_repeats(
+    rows: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]], work: UnitOfWork
+) -> None:
+    """Note how many events had been recorded before."""
+    again = Counter((row["agent_id"], row["epoch"]) for row in rows)
+    again.subtract((row["agent_id"], row["epoch"]) for row in new)
+    for (agent_id, epoch), count in again.items():
+        events.note_repeats(work.session, agent_id, epoch, count)
 
 
 class _Batch:

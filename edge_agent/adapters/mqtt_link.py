@@ -32,6 +32,7 @@ log = logging.getLogger("hadir.link")
 
 KEEPALIVE_S = 15
 ANSWER_PATIENCE_S = 6.0  # for the broker's answer to CONNECT
+BRISK_S, BRISK_WAIT_S = 30.0, 2.0  # a broker that restarts is back within seconds: no long waits at first
 LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05
@@ -117,7 +118,8 @@ class MQTTLink:
                 self._protocol = "311" if self._protocol == "5" else "5"
             failures += 1
             self.phase = LinkPhase.WAITING
-            self._stopping.wait(delay_s(failures, chance=random(), most_s=self.most_wait_s))
+            most_s = min(self.most_wait_s, BRISK_WAIT_S) if self.offline_s() < BRISK_S else self.most_wait_s
+            self._stopping.wait(delay_s(failures, chance=random(), most_s=most_s))
         self.phase = LinkPhase.STOPPED
 
     def _complain(self, words: str) -> None:

@@ -80,11 +80,17 @@ def mark(session: Session, agent_id: str, epoch: str) -> int:
     return row.seq if row else 0
 
 
+def note_repeats(session: Session, agent_id: str, epoch: str, count: int) -> None:
+    """Count events that came again, for whoever wonders how often that happens."""
+    if count and (row := session.get(EventMark, (agent_id, epoch))):
+        row.repeats += count
+
+
 def raise_mark(session: Session, agent_id: str, epoch: str, at_least: int, now: datetime) -> int:
     """Move the mark to at_least, and on over every number that is recorded; return where it stands."""
     row = session.get(EventMark, (agent_id, epoch))
     if row is None:
-        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, updated_at=now)
+        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, repeats=0, updated_at=now)
         session.add(row)
     reached = max(row.seq, at_least)
     row.seq = _contiguous(reached, _numbers_above(session, agent_id, epoch, reached))

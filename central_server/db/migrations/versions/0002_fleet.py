@@ -66,6 +66,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('config_origin', sa.String(length=16), nullable=False, server_default='local'))
         batch_op.add_column(sa.Column('config_errors', sa.JSON(), nullable=False, server_default='[]'))
 
+    with op.batch_alter_table('EventMark', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('repeats', sa.Integer(), nullable=False, server_default='0'))
+
     with op.batch_alter_table('Event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('clock_off_ms', sa.Integer(), nullable=False, server_default='0'))
 
@@ -74,6 +77,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table('Event', schema=None) as batch_op:
         batch_op.drop_column('clock_off_ms')
+
+    with op.batch_alter_table('EventMark', schema=None) as batch_op:
+        batch_op.drop_column('repeats')
 
     with op.batch_alter_table('Agent', schema=None) as batch_op:
         batch_op.drop_column('config_errors')
