@@ -1,7 +1,7 @@
 """`hadir bench link`: broker, worker and agents are killed at random; is every event in the database once?
 
-Nothing is simulated: a real mosquitto that saves nothing by itself (its default), the product's own worker,
-and its own recorder, spool and link in the agents, all over loopback. Produced is what an agent committed in its
+Nothing is simulated: a mosquitto that saves nothing by itself (its default), the product's own worker, and
+its own recorder, spool and link in the agents, all over loopback. Produced is what an agent committed in its
 spool; what it had seen within the last tenth of a second before a kill -9 is lost with the process, as the
 picture in the camera is.
 """
