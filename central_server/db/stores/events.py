@@ -20,7 +20,7 @@ def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping
     another agent is: it is stored under the id that its number gives.
     """
     new_ids = _insert(session, rows)
-    new = [row for row in rows if row["event_id"] in new_ids]
+    new = _firsts(rows, new_ids)
     if len(new) == len(rows):
         return new
     known = _numbers(session, [row for row in rows if row["event_id"] not in new_ids])
@@ -30,9 +30,17 @@ def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping
         if row["event_id"] not in new_ids and (row["agent_id"], row["epoch"], row["seq"]) not in known
     ]
     if others:
-        own_ids = _insert(session, others)
-        new += [row for row in others if row["event_id"] in own_ids]
+        new += _firsts(others, _insert(session, others))
     return new
+
+
+def _firsts(rows: Sequence[Mapping[str, Any]], event_ids: set[str]) -> list[Mapping[str, Any]]:
+    """Return the row of each id: the first, if an event came twice in one batch."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        if row["event_id"] in event_ids:
+            found.setdefault(row["event_id"], row)
+    return list(found.values())
 
 
 def _insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
