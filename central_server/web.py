@@ -30,6 +30,7 @@ from central_server.blueprints import (
     photos,
     reports,
     settings,
+    unreadable,
     webhooks,
     wording,
 )
@@ -118,7 +119,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
+    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, unreadable, reports, settings):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused

@@ -68,6 +68,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.remove_recipient": HR,
     "cameras.index": STAFF,
     "cameras.join_code": ADMIN,
+    "unreadable.index": ADMIN,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,

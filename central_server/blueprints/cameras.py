@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.forms import JoinCodeForm, options
 from central_server.blueprints.request_facts import local_now, places, user
-from central_server.db.queries.devices import agents, bad_messages, open_join_codes
+from central_server.db.queries.devices import agents, count_bad_messages, open_join_codes
 from central_server.services.join_agent import make_join_code
 from central_server.services.manage_people import first_site
 
@@ -50,7 +50,7 @@ def _page(form: JoinCodeForm, code: str = "") -> str:
     return render_template(
         "cameras.html",
         agents=agents(db.session(), places(), now=now),
-        bad=bad_messages(db.session(), places()) if user().role == "admin" else (),
+        unreadable=count_bad_messages(db.session()) if user().may("unreadable.index") else 0,
         open_codes=open_join_codes(db.session(), now=now),
         form=form,
         code=code,

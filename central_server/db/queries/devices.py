@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, BadMessage, Camera, JoinCode, TemplateLog
@@ -71,7 +72,8 @@ class BadLine:
     received: datetime | None  # local
     topic: str
     reason: str
-    payload: str
+    payload: str  # as text; other bytes as \\x..
+    size: int  # bytes kept
 
 
 def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLine, ...]:
@@ -173,17 +175,30 @@ def troubles(lines: tuple[AgentLine, ...]) -> tuple[Trouble, ...]:
     return tuple(found)
 
 
-def bad_messages(session: Session, places: Places, limit: int = 50) -> tuple[BadLine, ...]:
-    rows = session.scalars(select(BadMessage).order_by(BadMessage.id.desc()).limit(limit))
-    return tuple(
-        BadLine(
-            received=places.local(each.received_at),
-            topic=each.topic,
-            reason=each.reason,
-            payload=each.payload[:200].decode("utf-8", "replace"),
-        )
-        for each in rows
+def bad_query(words: str) -> Select[Any]:
+    """Return the question for a page of unreadable messages, newest first, for db.paginate."""
+    query = select(BadMessage).order_by(BadMessage.id.desc())
+    if not words:
+        return query
+    return query.where(
+        BadMessage.topic.icontains(words, autoescape=True)
+        | BadMessage.reason.icontains(words, autoescape=True)
+        | BadMessage.agent_id.icontains(words, autoescape=True)
     )
+
+
+def bad_line(row: BadMessage, places: Places) -> BadLine:
+    return BadLine(
+        received=places.local(row.received_at),
+        topic=row.topic,
+        reason=row.reason,
+        payload=row.payload.decode("utf-8", "backslashreplace"),
+        size=len(row.payload),
+    )
+
+
+def count_bad_messages(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(BadMessage)) or 0
 
 
 def open_join_codes(session: Session, *, now: datetime) -> int:
