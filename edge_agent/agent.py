@@ -99,7 +99,7 @@ class Agent:
             self._outbox, crops, model_id=analyser.model_id, gallery_gen=lambda: self._keeper.gen
         )
         self._cameras = [self._worker(camera) for camera in config.cameras]
-        api = CentralAPI(identity.server_url, identity.token, analyser.model_id)
+        api = CentralAPI.of(identity, analyser.model_id)
         self._errands = Errands(
             api,
             self._keeper,
@@ -125,7 +125,7 @@ class Agent:
         return CameraWorker(camera, pipeline, self._recorder.put)
 
     def _voice(self) -> AgentVoice:
-        api = CentralAPI(self._identity.server_url, self._identity.token)  # the link's own: another thread
+        api = CentralAPI.of(self._identity)  # the link's own: another thread
         return AgentVoice(
             birth=self._birth,
             heartbeat=self._heartbeat,
