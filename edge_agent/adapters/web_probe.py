@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
-from urllib3.exceptions import InsecureRequestWarning
+from urllib3.exceptions import InsecureRequestWarning, SystemTimeWarning
 
 from edge_agent.adapters.trust import session_with, trusting_anybody
 
@@ -79,4 +79,5 @@ def _cause(error: BaseException) -> BaseException:
 def _no_warning() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InsecureRequestWarning)
+        warnings.simplefilter("ignore", SystemTimeWarning)  # we say it ourselves, in our words
         yield
