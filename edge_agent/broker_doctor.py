@@ -8,8 +8,8 @@ from common.events import ServerState
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.mqtt_link import LinkError, reach
 from edge_agent.adapters.mqtt_probe import NO_SUBSCRIBERS, REASONS, Heard, Login, Speaks, converse
-from edge_agent.adapters.tls_probe import TLSFault, Trouble, shake_hands
-from edge_agent.adapters.trust import context_for, trusting_anybody
+from edge_agent.adapters.tls_probe import TLSFault, shake_hands, speaks_tls
+from edge_agent.adapters.trust import context_for
 from edge_agent.diagnosis import Finding, bad, good
 
 SOON_S = 14 * 86_400  # a certificate that ends so soon is worth a word
@@ -63,7 +63,8 @@ def certificate_finding(subject: str, host: str, port: int, ca_pem: str) -> Find
 def _log_in(identity: Identity) -> tuple[Heard, str]:
     """Try MQTT 5, then 3.1.1; return the better answer and its version."""
     fifth = _converse(identity, is_v5=True)
-    if fifth.speaks is Speaks.MQTT and fifth.connect not in _OTHER_VERSION:
+    answers = fifth.speaks is Speaks.MQTT and fifth.connect not in _OTHER_VERSION
+    if answers or fifth.speaks is Speaks.NOTHING:  # who knows only 3.1.1 hangs up, or says so
         return fifth, "5"
     older = _converse(identity, is_v5=False)
     return (older, "3.1.1") if older.speaks is Speaks.MQTT else (fifth, "5")
@@ -128,7 +129,7 @@ def _another_id_works(identity: Identity, version: str) -> bool:
 def _stranger(identity: Identity, heard: Heard, where: str) -> Finding:
     """Something is on the port that does not answer as a broker does."""
     advice = "Tell the server's administrator which port the broker has, and join again."
-    if not identity.broker.ca_pem and _wants_tls(identity):
+    if not identity.broker.ca_pem and speaks_tls(identity.broker.host, identity.broker.port):
         words = f"the broker at {where} wants TLS, and this agent was told that it has none"
         return bad("login", words, advice)
     words = {
@@ -137,16 +138,6 @@ def _stranger(identity: Identity, heard: Heard, where: str) -> Finding:
         Speaks.NOTHING: f"{where} takes the connection and stays silent: not a broker, or a firewall",
     }
     return bad("login", words.get(heard.speaks, words[Speaks.OTHER]), f"{advice} {_HTTP_ROAD}")
-
-
-def _wants_tls(identity: Identity) -> bool:
-    try:
-        shake_hands(identity.broker.host, identity.broker.port, trusting_anybody())
-    except TLSFault as fault:
-        return fault.trouble not in (Trouble.NO_TLS, Trouble.SILENT, Trouble.CLOSED)
-    except OSError:
-        return False
-    return True
 
 
 def _rights(heard: Heard) -> Iterator[Finding]:

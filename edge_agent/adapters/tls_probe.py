@@ -96,6 +96,15 @@ def shake_hands(host: str, port: int, context: ssl.SSLContext, patience_s: float
         raise TLSFault(_protocol_kind(error), detail=_plain(error)) from error
 
 
+def speaks_tls(host: str, port: int, patience_s: float = PATIENCE_S) -> bool:
+    """Tell whether the port answers to TLS, whatever certificate it shows."""
+    try:
+        with _connected(host, port, trusting_anybody(), patience_s):
+            return True
+    except OSError:
+        return False
+
+
 def certificate_of(host: str, port: int, patience_s: float = PATIENCE_S) -> Certificate | None:
     """Return what the server's certificate says, whoever signed it; None when it does not show one.
 
