@@ -23,7 +23,9 @@ def findings(identity_path: Path) -> Iterator[Finding]:
     try:
         identity = load_identity(identity_path)
     except IdentityError as error:
-        yield bad("identity", str(error), "Ask the administrator for a join link.")
+        is_anothers = isinstance(error.__cause__, PermissionError)
+        advice = "Run this as the agent's user, or as root." if is_anothers else "Ask for a join link."
+        yield bad("identity", str(error), advice)
         return
     yield good("identity", f"{identity.agent_id} of {identity.site_name}, at {identity.server_url}")
     yield _clock(server_date(identity.server_url))

@@ -1,5 +1,6 @@
 """`hadir agent join` with a one-time code: to an identity on this machine, with words for what goes wrong."""
 
+import logging
 import platform
 import time
 from collections.abc import Callable
@@ -9,7 +10,14 @@ from typing import Any
 from common import VERSION
 from common.join_link import JoinLink
 from edge_agent.adapters.central_api import CentralAPI, CentralError
-from edge_agent.adapters.identity_file import Identity, IdentityError, identity_from, save_identity, shut
+from edge_agent.adapters.identity_file import (
+    Identity,
+    IdentityError,
+    identity_from,
+    load_identity,
+    save_identity,
+    shut,
+)
 from edge_agent.adapters.joining_file import Made, forget, made_for
 from edge_agent.adapters.machine import hardware_id
 from edge_agent.adapters.mqtt_link import LinkError, reach
@@ -18,7 +26,9 @@ from edge_agent.adapters.trust import context_for
 from edge_agent.preflight import JoinError, preflight
 
 TRIES = 3
-DRAFT = "joining.json"
+DRAFT, SPOOL = "joining.json", "spool.db"  # beside the identity
+
+log = logging.getLogger("hadir.join")
 
 
 def join(link: JoinLink, identity_path: Path, *, name: str, insecure_http: bool = False) -> Identity:
@@ -84,11 +94,28 @@ def keep(answer: dict[str, Any], link: JoinLink, made: Made, ca_pem: str, path: 
     except (IdentityError, KeyError, TypeError, ValueError) as error:
         raise JoinError(f"{link.server_url} did not answer as a Hadir server does: {error}") from error
     try:
+        _leave_behind(path, identity)
         save_identity(path, identity)
     except OSError as error:
         raise JoinError(f"{path} cannot be written ({error.strerror}); join again within 10 min") from error
     forget(path.with_name(DRAFT))
     return identity
+
+
+def _leave_behind(path: Path, now: Identity) -> None:
+    """Set aside what this box had not sent as another agent: it is no business of another server."""
+    try:
+        was = load_identity(path)
+    except IdentityError:
+        return
+    spool = path.with_name(SPOOL)
+    if (was.agent_id, was.server_url) == (now.agent_id, now.server_url) or not spool.exists():
+        return
+    aside = f"{SPOOL}.of-{was.agent_id}-{time.time_ns()}"
+    for suffix in ("", "-wal", "-shm"):
+        if (part := path.with_name(SPOOL + suffix)).exists():
+            part.rename(path.with_name(aside + suffix))
+    log.warning("what %s had not sent to %s is kept in %s", was.agent_id, was.server_url, aside)
 
 
 def broker_fault(identity: Identity) -> str:

@@ -64,8 +64,10 @@ def _present(path: Path) -> str:
     """Say which agent this box is already; nothing when it is none."""
     try:
         now = load_identity(path)
-    except IdentityError:
-        return f"{path} is there but cannot be used; give --again to join anew." if path.exists() else ""
+    except IdentityError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return ""
+        return f"{error}, with --again. If it is another user's, do it as that user, or as root."
     return (
         f"This box is already agent {now.agent_id} of {now.site_name} at {now.server_url}. Nothing was "
         "changed. Give --again to join anew; `hadir agent doctor` tells whether it works."
@@ -107,7 +109,10 @@ def _welcome(identity: Identity, path: Path, *, start: bool) -> int:
         print("Next: hadir agent check, then hadir agent run")
         return 0
     if not start:
-        print("Next: hadir agent check, then systemctl enable --now hadir-agent")
+        print(
+            "Next: hadir agent check, then systemctl enable --now hadir-agent (or, if it runs, "
+            "systemctl restart hadir-agent)"
+        )
         return 0
     try:
         service_unit.start()

@@ -23,7 +23,6 @@ JOIN_TRIES = 5  # that failed, of one address in a window
 KNOCK_TRIES = 10
 POLL_TRIES = 120
 WINDOW_S = 60.0
-POLL_EVERY_S = 2.0
 
 
 def _throttle(name: str, most: int) -> Throttle:
@@ -82,7 +81,7 @@ def knock() -> Any:
         )
         with hadir().work() as work:
             row = answer_knock.note_knock(work, asked, ca_der=own_ca(), now=utc_now())
-            answer = {"request_id": row.request_id, "state": row.state, "poll_every_s": POLL_EVERY_S}
+            answer = {"request_id": row.request_id, "state": row.state}
     except JoinRefused as refusal:
         return refused(429 if isinstance(refusal, answer_knock.KnockRefused) else 403, str(refusal))
     return jsonify(answer | {"server_time": round(time.time() * 1000)})

@@ -108,6 +108,18 @@ def test_the_own_ca_is_trusted_alone(world, tmp_path, monkeypatch):
             CentralAPI.of(elsewhere).manifest()
 
 
+def test_the_own_ca_does_not_excuse_another_name(world, ca_of_another_name):
+    """A certificate of the right CA for another host is refused by every request as well."""
+    with pytest.raises(CentralError, match="certificate is not trusted"):
+        CentralAPI(ca_of_another_name, "token", ca_pem=world.ca.pem).manifest()
+
+
+@pytest.fixture
+def ca_of_another_name(world) -> Iterator[str]:
+    with serving_tls(world.web.app, world.ca.server("hadir.example.com")) as url:
+        yield url
+
+
 @pytest.mark.parametrize("shows", ["his own CA", "the real CA", "both"])
 def test_somebody_in_between_hears_nothing(world, tmp_path, shows):
     """Whatever CA he shows, the box stops before the code or a secret leaves it."""
