@@ -68,7 +68,7 @@ def load_identity(path: Path) -> Identity:
         return identity_from(kept, str(kept["server_url"]))
     except FileNotFoundError as error:
         raise IdentityError(
-            "This machine has not joined a server yet: run `hadir agent join http://server/CODE` first."
+            "This machine has not joined a server yet: run `hadir agent join https://server/CODE` first."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IdentityError(f"{path} cannot be read ({error}); join again") from error
