@@ -117,8 +117,14 @@ def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
     new.set_defaults(command=commands.set_shift)
 
     code = add("join-code", help="a one-time code with which an agent joins a site")
-    code.add_argument("--site", required=True)
-    code.add_argument("--agent-name", default="")
+    code.add_argument("--site", required=True, help="the short name of the site that the agent belongs to")
+    code.add_argument(
+        "--agent-name",
+        default="",
+        metavar="NAME",
+        help="what the agent is called on the dashboard, e.g. 'Lobby' (default: the box's own host name)",
+    )
+    code.add_argument("--no-qr", action="store_true", help="print only the link, without the code to scan")
     code.set_defaults(command=commands.join_code)
 
 

@@ -4,8 +4,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
+from common.pairing import certificate_in
 from common.settings import Settings
 
 
@@ -69,6 +71,10 @@ class ServerConfig:
     base_url: str
     web_host: str
     web_port: int
+    web_cert_file: str  # empty: plain HTTP, for loopback or behind a proxy that speaks TLS
+    web_key_file: str
+    web_ca_file: str  # the company's own CA, if one vouches for the address; empty: a public one does
+    trusted_proxies: tuple[str, ...]  # networks whose word on a client's address counts
     cookie_secure: bool
     language: str
     timezone: str  # of a site made without one
@@ -105,6 +111,10 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         base_url=settings.text("HADIR_BASE_URL", default="http://127.0.0.1:8080").rstrip("/"),
         web_host=settings.text("HADIR_WEB_HOST", default="127.0.0.1"),
         web_port=settings.whole("HADIR_WEB_PORT", default=8080, low=1, high=65535),
+        web_cert_file=settings.text("HADIR_WEB_CERT_FILE", default=""),
+        web_key_file=settings.text("HADIR_WEB_KEY_FILE", default=""),
+        web_ca_file=_own_ca(settings),
+        trusted_proxies=_networks(settings, "HADIR_TRUSTED_PROXIES"),
         cookie_secure=settings.flag("HADIR_COOKIE_SECURE", default=True),
         language=settings.choice("HADIR_LANGUAGE", default="id", among=("id", "en")),
         timezone=settings.timezone("HADIR_TIMEZONE", default="Asia/Jakarta"),
@@ -119,8 +129,38 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         email=_email(settings),
         hris=_hris(settings),
     )
+    if bool(config.web_cert_file) != bool(config.web_key_file):
+        settings.problems.append("HADIR_WEB_CERT_FILE and HADIR_WEB_KEY_FILE belong together")
+    if config.web_cert_file and not config.base_url.startswith("https://"):
+        settings.problems.append("HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set")
     settings.raise_problems()
     return config
+
+
+def _own_ca(settings: Settings) -> str:
+    """Return the file of the CA that agents are told to trust for the web address, or nothing."""
+    serves_tls = settings.text("HADIR_WEB_CERT_FILE", default="")
+    same = settings.text("HADIR_BROKER_CA_FILE", default="") if serves_tls else ""
+    named = settings.text("HADIR_WEB_CA_FILE", default=same)
+    if named in ("", "public"):
+        return ""
+    try:
+        certificate_in(Path(named).read_text())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        settings.problems.append(f"HADIR_WEB_CA_FILE: {named} cannot be used ({why})")
+    return named
+
+
+def _networks(settings: Settings, name: str) -> tuple[str, ...]:
+    """Return the networks of a list like 10.0.0.7, 10.1.0.0/16."""
+    named = tuple(filter(None, settings.text(name, default="").replace(",", " ").split()))
+    for each in named:
+        try:
+            ip_network(each)
+        except ValueError:
+            settings.problems.append(f"{name}: {each!r} is not an IP address or network")
+    return named
 
 
 def _rules(settings: Settings) -> RulesConfig:

@@ -40,6 +40,7 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
                 "loglevel": config.log_level.lower(),
                 "proc_name": "hadir-web",
                 "control_socket_disable": True,
+                **_certificate(config),
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -51,6 +52,12 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
 
     Server().run()
     return 0
+
+
+def _certificate(config: ServerConfig) -> dict[str, str]:
+    if not config.web_cert_file:
+        return {}
+    return {"certfile": config.web_cert_file, "keyfile": config.web_key_file}
 
 
 def worker(config: ServerConfig, _given: argparse.Namespace) -> int:

@@ -11,8 +11,8 @@ from flask_babel import get_locale
 from flask_login import current_user
 from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.proxy_fix import ProxyFix
 
+from central_server.adapters import qr_code
 from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
@@ -26,6 +26,7 @@ from central_server.blueprints import (
     cameras,
     dashboard,
     health,
+    joining,
     people,
     photos,
     reports,
@@ -40,6 +41,7 @@ from central_server.blueprints.request_facts import is_background, team
 from central_server.config import ServerConfig
 from central_server.db.engine import prepare_sqlite
 from central_server.db.queries.setup import count_open_alerts
+from central_server.proxy import BehindProxy
 
 LANGUAGES = {"id": "Bahasa Indonesia", "en": "English"}
 CSP = {
@@ -56,8 +58,8 @@ def create_app(config: ServerConfig) -> Flask:
     """Return the application; everything it needs to know is in config."""
     app = Flask(__name__)
     app.config.update(_flask_settings(config))
-    if config.base_url.startswith("https://"):  # gunicorn speaks plain HTTP: there is one proxy in front
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    if config.base_url.startswith("https://") and not config.web_cert_file:  # there is a proxy in front
+        app.wsgi_app = BehindProxy(app.wsgi_app, config.trusted_proxies)  # type: ignore[method-assign]
     _open_database(app, config)
     csrf.init_app(app)
     limiter.init_app(app)
@@ -119,7 +121,19 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, unreadable, reports, settings):
+    for page in (
+        auth,
+        dashboard,
+        people,
+        photos,
+        attendance,
+        alerts,
+        cameras,
+        joining,
+        unreadable,
+        reports,
+        settings,
+    ):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
@@ -136,7 +150,7 @@ def _locale() -> str | None:
 
 
 def _dress_templates(app: Flask, config: ServerConfig) -> None:
-    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters.update(FILTERS, qr=qr_code.svg)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         asset=_asset,

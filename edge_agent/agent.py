@@ -104,7 +104,7 @@ class Agent:
             self._outbox, crops, model_id=analyser.model_id, gallery_gen=lambda: self._keeper.gen
         )
         self._cameras = [self._worker(camera) for camera in config.cameras]
-        api = CentralAPI(identity.server_url, identity.token, analyser.model_id)
+        api = CentralAPI.of(identity, analyser.model_id)
         self._errands = Errands(
             api,
             self._keeper,
@@ -116,7 +116,7 @@ class Agent:
         voice = self._voice()
         self._link = MQTTLink(identity, self._outbox, voice, heartbeat_s=config.heartbeat_s)
         self._road = HTTPRoad(
-            CentralAPI(identity.server_url, identity.token),
+            CentralAPI.of(identity),
             AgentTopics(identity.agent_id),
             self._outbox,
             voice,
@@ -192,6 +192,7 @@ class Agent:
             engine=self._analyser.engine,
             epoch=self._outbox.epoch,
             instance=self._instance,
+            hardware_id=machine.hardware_id(self._config.home),
             cameras=tuple(
                 CameraInfo(camera_id=each.camera_id, name=each.name, zone=each.zone)
                 for each in self._config.cameras

@@ -15,6 +15,7 @@ from central_server.services.join_agent import make_join_code
 from central_server.services.record_health import record_birth
 from common.events import Birth, CameraInfo, Command, CommandResult
 from common.ids import AgentId, CameraId
+from common.join_link import JoinLink
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
@@ -23,7 +24,7 @@ from edge_agent.adapters.outbox import Outbox
 from edge_agent.core.geometry import Box
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
-from edge_agent.join import JoinLink, join
+from edge_agent.join import join
 from tests import builders
 from tests.delivery_world import serving
 from tests.link_world import wait_until

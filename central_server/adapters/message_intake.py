@@ -121,6 +121,8 @@ def _record_other(address: topics.Address, payload: bytes, work: UnitOfWork, now
             record_health.record_camera(agent_id, status, work, now)
         case "res":
             _record_result(agent_id, wire.decode(CommandResult, payload), work, now)
+        case "trial":
+            pass  # `hadir agent doctor` tries whether the agent may publish
         case leaf:
             raise wire.MalformedMessage(f"nobody listens to {leaf!r}")
 

@@ -93,6 +93,12 @@ class JoinCodeForm(FlaskForm):
     site_id = SelectField(lazy("Site"), validate_choice=False)
 
 
+class AdmitForm(FlaskForm):
+    agent_name = StringField(lazy("Name of the agent"), render_kw={"maxlength": 60})
+    site_id = SelectField(lazy("Site"), validate_choice=False)
+    same = BooleanField(lazy("The box shows exactly this code."), [NEEDED])
+
+
 class LanguageForm(FlaskForm):
     language = SelectField(lazy("Language"), choices=LANGUAGES)
 

@@ -57,7 +57,7 @@ def main(home: Path, rate: float, people: int) -> None:
 
     voice = AgentVoice(birth, heartbeat, tuple, lambda _: None, lambda _: None)
     link = MQTTLink(identity, outbox, voice, heartbeat_s=HEARTBEAT_S)
-    api = CentralAPI(identity.server_url, identity.token)
+    api = CentralAPI.of(identity)
     road = HTTPRoad(
         api, AgentTopics(identity.agent_id), outbox, voice, lambda: link.offline_s() > FALL_BACK_AFTER_S
     )

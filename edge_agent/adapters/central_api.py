@@ -11,6 +11,8 @@ import requests
 from common import topics, wire
 from common.events import Ack, Manifest
 from common.letters import Letter, bundle, unbundle
+from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.trust import context_for, session_with
 
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
@@ -44,17 +46,35 @@ class TemplatePage:
 class CentralAPI:
     """One agent's view of the server. Not for several threads at once."""
 
-    def __init__(self, server_url: str, token: str = "", model_id: str = "") -> None:
-        """model_id: what this agent recognises with; photos to embed are asked for by it."""
+    def __init__(self, server_url: str, token: str = "", model_id: str = "", *, ca_pem: str = "") -> None:
+        """model_id: what this agent recognises with; photos to embed are asked for by it.
+
+        ca_pem: the server's own CA, which is then the only one that is trusted.
+        """
         self.url = server_url.rstrip("/")
-        self._http = requests.Session()
+        self._http = session_with(context_for(ca_pem))
         if token:
             self._http.headers["Authorization"] = f"Bearer {token}"
         if model_id:
             self._http.headers[topics.MODEL_HEADER] = model_id
 
+    @classmethod
+    def of(cls, identity: Identity, model_id: str = "") -> "CentralAPI":
+        """Return the server as it is known to an agent that has joined."""
+        return cls(identity.server_url, identity.token, model_id, ca_pem=identity.server_ca_pem)
+
     def join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return self._json("POST", "join", body=request)
+
+    def knock(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json("POST", "knock", body=request)
+
+    def knock_state(self, request_id: str) -> str:
+        """Return open, approved, refused or expired."""
+        return str(self._json("POST", "knock/state", body={"request_id": request_id}).get("state"))
+
+    def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json("POST", "knock/claim", body=request)
 
     def manifest(self) -> Manifest:
         return self._read(Manifest, self._ask("GET", "manifest").content)

@@ -114,11 +114,18 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def hardware_id() -> str:
-    """Return what tells this machine from others, also from copies of its disk; 32 hex digits."""
+def hardware_id(home: Path) -> str:
+    """Return what tells an agent from others: its machine and its folder; 32 hex digits.
+
+    Another machine with a copy of the disk has another one, and so has a second agent on this machine; the
+    same folder has the same one again, however often it joins.
+    """
     try:
         machine = Path("/etc/machine-id").read_text().strip()
     except OSError:
         machine = ""
-    seed = f"{machine}|{uuid.getnode():012x}|{platform.machine()}"
+    node = uuid.getnode()
+    if node >> 40 & 1:  # made up, anew in each process, because no network card has an address
+        node = 0
+    seed = f"{machine}|{node:012x}|{platform.machine()}|{home.resolve()}"
     return hashlib.sha256(seed.encode()).hexdigest()[:32]

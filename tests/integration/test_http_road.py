@@ -35,7 +35,7 @@ class Box:
         self.is_blocked = True
         self.edge = Edge(self.identity, home)
         self.road = HTTPRoad(
-            CentralAPI(self.identity.server_url, self.identity.token),
+            CentralAPI.of(self.identity),
             topics.AgentTopics(self.identity.agent_id),
             self.edge.outbox,
             self.edge.link.voice,
