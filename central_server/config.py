@@ -1,7 +1,8 @@
 """The server's settings: typed, read once, every mistake reported at once. docs/settings.md explains each."""
 
+import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
@@ -18,7 +19,10 @@ class BrokerConfig:
     ca_file: str  # empty: no TLS, which is for loopback only
     public_host: str  # what a joining agent is told
     public_port: int
-    accounts_dir: Path | None  # where the password and ACL files are kept; None: accounts are made elsewhere
+    public_ca_file: str  # whom a joining agent shall trust; empty: it speaks without TLS
+    accounts_dir: Path | None  # where the password and ACL files are kept; None: there is no embedded broker
+    admin_username: str
+    admin_password: str  # of mosquitto's dynamic security; empty: the broker has none
     protocol: str  # 5 | 311
 
 
@@ -68,6 +72,8 @@ class ServerConfig:
     base_url: str
     web_host: str
     web_port: int
+    web_cert_file: str  # with its key: HTTPS without a proxy; empty: plain HTTP
+    web_key_file: str
     cookie_secure: bool
     language: str
     timezone: str  # of a site made without one
@@ -85,6 +91,7 @@ class ServerConfig:
         return (
             self.secret_key,
             self.broker.password,
+            self.broker.admin_password,
             self.whatsapp.token,
             self.whatsapp.app_secret,
             self.email.password,
@@ -104,6 +111,8 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         base_url=settings.text("HADIR_BASE_URL", default="http://127.0.0.1:8080").rstrip("/"),
         web_host=settings.text("HADIR_WEB_HOST", default="127.0.0.1"),
         web_port=settings.whole("HADIR_WEB_PORT", default=8080, low=1, high=65535),
+        web_cert_file=settings.text("HADIR_WEB_CERT_FILE", default=""),
+        web_key_file=settings.text("HADIR_WEB_KEY_FILE", default=""),
         cookie_secure=settings.flag("HADIR_COOKIE_SECURE", default=True),
         language=settings.choice("HADIR_LANGUAGE", default="id", among=("id", "en")),
         timezone=settings.timezone("HADIR_TIMEZONE", default="Asia/Jakarta"),
@@ -118,8 +127,26 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         email=_email(settings),
         hris=_hris(settings),
     )
+    settings.problems += _contradictions(config)
     settings.raise_problems()
     return config
+
+
+def _contradictions(config: ServerConfig) -> Iterator[str]:
+    """Settings that are each right, and wrong together."""
+    cert, key = config.web_cert_file, config.web_key_file
+    if bool(cert) != bool(key):
+        yield "HADIR_WEB_CERT_FILE and HADIR_WEB_KEY_FILE belong together: set both, or neither"
+    for name, path in (("HADIR_WEB_CERT_FILE", cert), ("HADIR_WEB_KEY_FILE", key)):
+        if path and not os.access(path, os.R_OK):
+            yield f"{name}: {path} cannot be read by this user"
+    if cert and not config.base_url.startswith("https://"):
+        yield "HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set"
+    if config.broker.accounts_dir and config.broker.admin_password:
+        yield (
+            "HADIR_BROKER_ACCOUNTS_DIR is for the broker that Hadir runs itself, HADIR_BROKER_ADMIN_PASSWORD "
+            "for one that deploy/broker/install.sh made: set only one of them"
+        )
 
 
 def _rules(settings: Settings) -> RulesConfig:
@@ -140,15 +167,19 @@ def _broker(settings: Settings) -> BrokerConfig:
     host = settings.text("HADIR_BROKER_HOST", default="127.0.0.1")
     port = settings.whole("HADIR_BROKER_PORT", default=1883, low=1, high=65535)
     accounts = settings.text("HADIR_BROKER_ACCOUNTS_DIR", default="")
+    ca_file = settings.text("HADIR_BROKER_CA_FILE", default="")
     return BrokerConfig(
         host=host,
         port=port,
         username=settings.text("HADIR_BROKER_USER", default="hadir-server"),
         password=settings.text("HADIR_BROKER_PASSWORD", default=""),
-        ca_file=settings.text("HADIR_BROKER_CA_FILE", default=""),
+        ca_file=ca_file,
         public_host=settings.text("HADIR_BROKER_PUBLIC_HOST", default=host),
         public_port=settings.whole("HADIR_BROKER_PUBLIC_PORT", default=port, low=1, high=65535),
+        public_ca_file=settings.text("HADIR_BROKER_PUBLIC_CA_FILE", default=ca_file),
         accounts_dir=Path(accounts) if accounts else None,
+        admin_username=settings.text("HADIR_BROKER_ADMIN_USER", default="hadir-admin"),
+        admin_password=settings.text("HADIR_BROKER_ADMIN_PASSWORD", default=""),
         protocol=settings.choice("HADIR_BROKER_PROTOCOL", default="5", among=("5", "311")),
     )
 

@@ -13,9 +13,12 @@ from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from central_server.adapters.agent_accounts import agent_accounts
+from central_server.adapters.broker_accounts import protocol_of
 from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
+    agent_account,
     agent_gallery,
     agent_joining,
     agent_link,
@@ -29,6 +32,7 @@ from central_server.blueprints import (
     people,
     photos,
     reports,
+    revocation,
     settings,
     webhooks,
     wording,
@@ -55,7 +59,8 @@ def create_app(config: ServerConfig) -> Flask:
     """Return the application; everything it needs to know is in config."""
     app = Flask(__name__)
     app.config.update(_flask_settings(config))
-    if config.base_url.startswith("https://"):  # gunicorn speaks plain HTTP: there is one proxy in front
+    if config.base_url.startswith("https://") and not config.web_cert_file:
+        # gunicorn speaks plain HTTP: there is one proxy in front. Without it anybody could claim any address.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     _open_database(app, config)
     csrf.init_app(app)
@@ -114,13 +119,19 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         engine = db.engine
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine)
-    app.extensions["hadir"] = Hadir(config, engine, partial(Seal, config.secret_key))
+    app.extensions["hadir"] = Hadir(
+        config,
+        engine,
+        seal=partial(Seal, config.secret_key),
+        accounts=agent_accounts(config.broker),
+        mqtt_version=partial(protocol_of, config.broker),
+    )
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
+    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, revocation, reports, settings):
         app.register_blueprint(page.blueprint)
-    agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
+    agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)

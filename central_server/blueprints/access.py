@@ -26,6 +26,7 @@ ROLES = ("admin", "hr", "supervisor", "viewer")
 MACHINE_BLUEPRINTS = frozenset(
     {
         "agent_joining",
+        "agent_account",
         "agent_link",
         "agent_gallery",
         "agent_config",
@@ -68,6 +69,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.remove_recipient": HR,
     "cameras.index": STAFF,
     "cameras.join_code": ADMIN,
+    "revocation.revoke": ADMIN,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,

@@ -4,15 +4,14 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, current_app, jsonify, request
 
-from central_server.adapters.broker_accounts import BrokerAccounts, protocol_of
 from central_server.blueprints.agent_access import PREFIX, refused
+from central_server.blueprints.agent_account import broker_for_agents
 from central_server.blueprints.extensions import hadir, utc_now
-from central_server.config import BrokerConfig
+from central_server.ports import AccountsError
 from central_server.services import join_agent
 
 blueprint = Blueprint("agent_joining", __name__, url_prefix=PREFIX)
@@ -71,21 +70,18 @@ def join() -> Any:
                 secret_key=config.secret_key,
                 now=utc_now(),
             )
-            answer = join_agent.broker_answer(_broker_for_agents(config.broker), joined)
-            if config.broker.accounts_dir:
-                accounts = BrokerAccounts(config.broker.accounts_dir)
-                accounts.put(joined.agent.agent_id, joined.broker_password)
+            answer = join_agent.broker_answer(broker_for_agents(), joined)
+            _open_account(joined.agent.agent_id, joined.broker_password)
     except join_agent.JoinRefused as refusal:
         _throttle().note_failure(address, time.monotonic())
         return refused(403, str(refusal))
+    except AccountsError as error:  # nothing is spent: the code works when the broker does
+        current_app.logger.error("a machine wants to join, but %s", error)
+        return refused(503, "The broker takes no new accounts now. Try again with the same code.")
     return jsonify(answer | {"server_time": round(time.time() * 1000)})
 
 
-def _broker_for_agents(broker: BrokerConfig) -> dict[str, Any]:
-    ca_pem = Path(broker.ca_file).read_text() if broker.ca_file else ""
-    return {
-        "host": broker.public_host,
-        "port": broker.public_port,
-        "protocol": protocol_of(broker),
-        "ca_pem": ca_pem,
-    }
+def _open_account(agent_id: str, password: str) -> None:
+    """Let the agent in at the broker. Raises AccountsError."""
+    if (accounts := hadir().accounts) is not None:
+        accounts.put(agent_id, password)
