@@ -47,7 +47,7 @@ def revoke(config: ServerConfig, given: argparse.Namespace) -> int:
 def restore(config: ServerConfig, given: argparse.Namespace) -> int:
     with _work(config) as work:
         restore_agent(work, given.id, now=commands._now(), actor=commands._actor())
-    print(f"{given.id} is let in again; it opens its account at the broker by itself within some minutes.")
+    print(f"{given.id} is let in again; it opens its account at the broker by itself within ten minutes.")
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from common import VERSION
 from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, Heartbeat
+from edge_agent.account_renewal import AccountRenewal
 from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
@@ -133,6 +134,7 @@ class Agent:
             on_manifest=self._errands.hear,
             on_command=self._errands.do,
             post_events=api.post_events,
+            renew_account=AccountRenewal(api, self._identity, Paths(self._config.home).identity).renew,
         )
 
     def warm_up(self) -> None:

@@ -16,9 +16,11 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from sqlalchemy import Engine
 
 from central_server.adapters.dynamic_security import DynamicSecurity
 from central_server.adapters.embedded_broker import find_mosquitto
+from central_server.adapters.mqtt_subscriber import Subscriber
 from central_server.config import ServerConfig, read_server_config
 from tests.link_world import ROOT, wait_until
 
@@ -81,6 +83,9 @@ class ProductionBroker:
 
     def config(self) -> ServerConfig:
         return read_server_config({"HADIR_HOME": str(self.root / "server"), **self.settings()})
+
+    def subscriber(self, engine: Engine) -> Subscriber:
+        return Subscriber(self.config(), engine, most_wait_s=1.0)
 
     @property
     def accounts(self) -> DynamicSecurity:
@@ -146,6 +151,7 @@ class Client:
     def __init__(
         self, port: int, username: str | None, password: str, *, client_id: str | None = None,
         context: ssl.SSLContext | None = None, protocol: int = mqtt.MQTTv5, host: str = "localhost",
+        will: tuple[str, bytes] | None = None,
     ) -> None:  # fmt: skip
         self.answer: Any = None
         self.ended_at: float | None = None
@@ -162,6 +168,8 @@ class Client:
         )
         if username is not None:
             self._client.username_pw_set(username, password)
+        if will is not None:
+            self._client.will_set(*will, qos=1, retain=True)
         if context is not None:
             self._client.tls_set_context(context)
         self._client.on_connect = lambda _c, _u, _f, code, _p: setattr(self, "answer", code)
@@ -202,10 +210,14 @@ class Client:
         self.listen(0.1)
         return self._client.is_connected()
 
-    def close(self) -> None:
-        self._client.disconnect()
+    def vanish(self) -> None:
+        """Be gone without a word, as in a power cut."""
         if (sock := self._client.socket()) is not None:
             sock.close()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self.vanish()
 
 
 def elsewhere(config: ServerConfig, port: int) -> ServerConfig:

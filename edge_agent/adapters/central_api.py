@@ -93,6 +93,10 @@ class CentralAPI:
     def post_events(self, envelope: Envelope) -> Ack:
         return self._read(Ack, self._ask("POST", "events", data=wire.encode(envelope)).content)
 
+    def renew_account(self, password: str) -> dict[str, Any]:
+        """Open this agent's account at the broker with that password; the answer says where the broker is."""
+        return self._json("PUT", "broker-account", body={"password": password})
+
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import random
 from typing import Any
@@ -37,7 +37,7 @@ from common.events import (
     Manifest,
     ServerState,
 )
-from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.identity_file import BrokerAccess, Identity
 from edge_agent.adapters.outbox import Outbox, OutboxError
 from edge_agent.drain import Drain
 
@@ -49,6 +49,8 @@ LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05
 MOST_IN_PAHO = 64
+REFUSALS = 3  # of our credentials, in a row, before they are renewed
+STRANGER = (0x86, 0x87)  # bad user name or password, not authorised
 
 
 class LinkError(Exception):
@@ -72,6 +74,7 @@ class AgentVoice:
     on_manifest: Callable[[Manifest], None]
     on_command: Callable[[Command], None]
     post_events: Callable[[Envelope], Ack] | None = None  # the way round a blocked broker
+    renew_account: Callable[[], BrokerAccess | None] | None = None  # None from it: not now
 
 
 class MQTTLink:
@@ -114,7 +117,7 @@ class MQTTLink:
     # -- the thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures, offline_since = 0, time.monotonic()
+        failures, refusals, offline_since = 0, 0, time.monotonic()
         while not self._stopping.is_set():
             session = _Session(self)
             try:
@@ -126,11 +129,13 @@ class MQTTLink:
             finally:
                 session.close()
             if session.was_online:
-                failures, offline_since = 0, time.monotonic()
+                failures, refusals, offline_since = 0, 0, time.monotonic()
                 self._last_words = ""
             elif session.protocol_refused:
                 self._protocol = "311" if self._protocol == "5" else "5"
-            failures += 1
+            failures, refusals = failures + 1, refusals + session.is_stranger
+            if refusals >= REFUSALS and self._renew_account():
+                failures = refusals = 0
             self.phase = LinkPhase.WAITING
             self._wait(delay_s(failures, chance=random(), most_s=self.most_wait_s), offline_since)
         self.phase = LinkPhase.STOPPED
@@ -140,6 +145,17 @@ class MQTTLink:
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
         log.log(level, "%s; events wait in the spool", words)
+
+    def _renew_account(self) -> bool:
+        """Have the broker know us again, or us the broker. Tells whether there is anything new to try."""
+        try:
+            access = self.voice.renew_account() if self.voice.renew_account else None
+        except Exception:
+            log.exception("the account could not be renewed")
+            return False
+        if access is not None:
+            self.identity, self._protocol = replace(self.identity, broker=access), access.protocol
+        return access is not None
 
     def _wait(self, wait_s: float, offline_since: float) -> None:
         until = time.monotonic() + wait_s
@@ -172,6 +188,7 @@ class _Session:
         self.answer: Any = None  # the reason code of CONNACK
         self.granted: Any = None  # the reason codes of SUBACK
         self.was_online = self.protocol_refused = False
+        self.is_stranger = False  # the broker does not know us, or we do not know it
         self.server_online, self.server_instance = True, ""
         self.heartbeat_due = self.cameras_due = 0.0
         self.told: dict[str, tuple[Any, ...]] = {}
@@ -235,6 +252,7 @@ class _Session:
             options = {"clean_start": True} if self.link._protocol == "5" else {}
             self.client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S, **options)
         except (OSError, ValueError) as error:
+            self.is_stranger = isinstance(error, ssl.SSLCertVerificationError)
             raise LinkError(f"{where} is not reachable ({error})") from error
         until = time.monotonic() + ANSWER_PATIENCE_S
         while self.answer is None:
@@ -247,6 +265,7 @@ class _Session:
             raise LinkError(f"{where} does not answer to MQTT {self.link._protocol}")
         if self.answer.is_failure:
             self.protocol_refused = "protocol" in str(self.answer).lower()
+            self.is_stranger = self.answer.value in STRANGER
             raise LinkError(f"{where} refused {broker.username!r}: {self.answer}")
         self._subscribe(where)
 
