@@ -132,9 +132,9 @@ class ProductionBroker:
 
 
 @contextmanager
-def a_production_broker(root: Path, free_port: Callable[[], int]) -> Iterator[ProductionBroker]:
+def a_production_broker(root: Path, free_port: Callable[[], int], *more: str) -> Iterator[ProductionBroker]:
     broker = ProductionBroker(root, free_port(), free_port())
-    installed = install(root, broker.port, broker.local_port)
+    installed = install(root, broker.port, broker.local_port, *more)
     assert installed.returncode == 0, installed.stderr
     broker.start()
     try:

@@ -28,7 +28,13 @@ def revoke(agent_id: str) -> str | Response:
         abort(404)
     if problem := shut_out(hadir().accounts, agent_id):
         current_app.logger.error("agent %s is revoked, but %s", agent_id, problem)
-        flash(_("%(name)s is revoked. The broker could not be told yet; the server goes on trying.", name=agent.name), "bad")
+        flash(
+            _(
+                "%(name)s is revoked. The broker could not be told yet; the server goes on trying.",
+                name=agent.name,
+            ),
+            "bad",
+        )
     else:
         flash(_("%(name)s is revoked and disconnected.", name=agent.name), "good")
     return redirect(url_for("cameras.index"))

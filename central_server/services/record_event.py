@@ -68,6 +68,8 @@ class _Batch:
         day = self._business_date(event.employee_id, seen_at)
         is_late = self.now - seen_at > self.late_news
         camera = self.session.get(Camera, event.camera_id)
+        if camera is not None and camera.agent_id != self.agent.agent_id:
+            camera = None  # another agent's: it lends nobody its site and zone
         zone_id = camera.zone_id if camera else None
         row = _row(event) | {
             "agent_id": self.agent.agent_id,

@@ -127,7 +127,7 @@ command -v openssl >/dev/null || fail "openssl is not installed: apt-get install
 command=${1:-}
 shift || true
 case $command in
-    ca | server) [ -d "$DIR" ] || { mkdir -p "$DIR" && chmod 0755 "$DIR"; } ;;
+    ca | server) (umask 022 && mkdir -p "$DIR") ;;
 esac
 trap 'rm -f "$DIR"/.new.*' EXIT
 case $command in

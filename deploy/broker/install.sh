@@ -89,17 +89,19 @@ find_plugin() {
 # -- the parts of the installation -----------------------------------------------------------------------------------
 
 make_certificates() {
-    local certificates=("$HERE/certificates.sh" --dir "$TLS") group name key wanted has
+    local certificates=("$HERE/certificates.sh" --dir "$TLS") name wanted has
+    local -a group names
     [ -e "$TLS/ca.crt" ] || do_it "make a CA in $TLS" "${certificates[@]}" ca
     for name in broker web; do
-        group=$([ "$name" = broker ] && echo "$RUN_AS" || echo "$SERVER_USER")
-        key=()
-        if [ "$(id -u)" = 0 ] && group=$(id -gn "$group" 2>/dev/null); then key=(--group "$group"); fi
+        group=()
+        if [ "$name" = broker ] && [ "$(id -u)" = 0 ] && has_user "$RUN_AS"; then
+            group=(--group "$(id -gn "$RUN_AS")")
+        fi
         wanted=$(printf '%s\n' "${HOSTS[@]}" localhost 127.0.0.1 | sort -u)
         has=$(cat "$TLS/$name.names" 2>/dev/null || true)
         if [ ! -e "$TLS/$name.crt" ] || [ "$wanted" != "$has" ]; then
             mapfile -t names <<<"$wanted"
-            do_it "make a certificate: $name" "${certificates[@]}" server "$name" "${key[@]}" "${names[@]}"
+            do_it "make a certificate: $name" "${certificates[@]}" server "$name" "${group[@]}" "${names[@]}"
             place 0644 "$TLS/$name.names" <<<"$wanted"
         fi
     done
@@ -112,10 +114,18 @@ make_password() {
     say "${DRY:+would: }make a password in $1"
     [ -z "$DRY" ] || return 0
     (umask 077 && openssl rand -hex 32 >"$1.new")
-    ! has_user "$SERVER_USER" || owned_by "$SERVER_USER:" "$1.new"
     mv -f "$1.new" "$1"
     rm -f "$ACCOUNTS.kept" # made with another password
     [ ! -e "$ACCOUNTS" ] || mv -f "$ACCOUNTS" "$ACCOUNTS.before-$(date -u +%Y%m%dT%H%M%SZ)"
+}
+
+# The server runs as another user than root, who reads its passwords and its key. That user may have come later.
+hand_over() {
+    has_user "$SERVER_USER" || { say "note: there is no user $SERVER_USER yet; make it, and run this again"; return 0; }
+    [ "$(id -u)" = 0 ] && [ -z "$DRY" ] || return 0
+    chown "$SERVER_USER:" "$ETC/broker-admin-password" "$ETC/broker-password"
+    chgrp "$(id -gn "$SERVER_USER")" "$TLS/web.key"
+    chmod 0640 "$TLS/web.key"
 }
 
 # client NAME PASSWORD_FILE ROLE [CLIENT_ID]: as the plugin keeps it. mosquitto_passwd hashes, so that no password
@@ -193,6 +203,7 @@ install_all() {
     make_password "$ETC/broker-admin-password"
     make_password "$ETC/broker-password"
     make_accounts
+    hand_over
     write_settings
     start
     explain
