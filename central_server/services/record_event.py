@@ -72,6 +72,7 @@ class _Batch:
             camera = None  # another agent's: it lends nobody its site and zone
         zone_id = camera.zone_id if camera else None
         row = _row(event) | {
+            "event_id": f"{self.agent.agent_id}-{self.epoch}-{event.seq}",  # so that nobody takes another's
             "agent_id": self.agent.agent_id,
             "epoch": self.epoch,
             "site_id": camera.site_id if camera else self.agent.site_id,
@@ -83,7 +84,7 @@ class _Batch:
             "is_late": is_late,
         }
         person = self.people.get(event.employee_id or "")
-        if not self._add(row) or person is None or not person.is_followed_on(day):
+        if not events.add(self.session, row) or person is None or not person.is_followed_on(day):
             return None
         return Sighting(
             employee_id=person.employee_id,
@@ -108,15 +109,6 @@ class _Batch:
             extra={"unreadable": reason[:400]},
         )
         self.store(blank)
-
-    def _add(self, row: dict[str, Any]) -> bool:
-        if events.add(self.session, row):
-            return True
-        if events.has_number(self.session, row["agent_id"], row["epoch"], row["seq"]):
-            return False
-        # Another agent's event has this id. The number is ours all the same, and so is what was seen.
-        own_id = f"{row['agent_id']}-{row['epoch']}-{row['seq']}"
-        return events.add(self.session, row | {"event_id": own_id})
 
     def _business_date(self, employee_id: str | None, moment: datetime) -> date:
         schedule = self.schedules.get(employee_id or "") or self.site_schedule

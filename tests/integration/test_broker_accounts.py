@@ -267,6 +267,18 @@ def test_a_password_that_could_be_guessed_is_not_taken(world, broker, tmp_path, 
     assert broker.client("gate-box", identity.broker.password).connects()
 
 
+def test_a_renewal_never_takes_tls_away(world, tmp_path):
+    """A server that suddenly knows no CA, or somebody in its place, does not make the agent speak plainly."""
+    identity = world.join(tmp_path / "edge")
+    extensions = world.web.app.extensions
+    config = extensions["hadir"].config
+    plain = replace(config, broker=replace(config.broker, public_ca_file=""))
+    extensions["hadir"] = replace(extensions["hadir"], config=plain)
+    path = tmp_path / "edge" / "identity.json"
+    assert AccountRenewal(CentralAPI(world.url, identity.token), identity, path).renew() is None
+    assert load_identity(path) == identity
+
+
 def test_an_agent_asks_for_a_renewal_rarely(world, broker, tmp_path):
     """A broker that refuses for ever is no reason to bury the server: once, then not for ten minutes."""
     now = [0.0]

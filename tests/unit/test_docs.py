@@ -55,7 +55,7 @@ def test_the_example_of_the_servers_settings_names_only_real_ones():
     names = {match[1] for line in lines if (match := re.match(r"#?([A-Z][A-Z0-9_]+)=", line))}
 
     assert len(names) > 8
-    assert {name.removesuffix("_FILE") for name in names} - documented() == set()
+    assert {name for name in names if not {name, name.removesuffix("_FILE")} & documented()} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -18,12 +18,6 @@ def add(session: Session, row: Mapping[str, Any]) -> bool:
     return session.scalar(new) is not None
 
 
-def has_number(session: Session, agent_id: str, epoch: str, seq: int) -> bool:
-    """Tell whether that agent's event of that number is recorded."""
-    same = (Event.agent_id == agent_id, Event.epoch == epoch, Event.seq == seq)
-    return session.scalar(select(Event.id).where(*same)) is not None
-
-
 def seen_at(session: Session, employee_id: str, day: date) -> list[datetime]:
     """Return when the person was seen on a business date, in no order."""
     on_day = select(Event.last_seen).where(Event.employee_id == employee_id, Event.business_date == day)
