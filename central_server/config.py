@@ -1,7 +1,8 @@
 """The server's settings: typed, read once, every mistake reported at once. docs/settings.md explains each."""
 
+import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
 from ipaddress import ip_network
@@ -20,7 +21,10 @@ class BrokerConfig:
     ca_file: str  # empty: no TLS, which is for loopback only
     public_host: str  # what a joining agent is told
     public_port: int
-    accounts_dir: Path | None  # where the password and ACL files are kept; None: accounts are made elsewhere
+    public_ca_file: str  # whom a joining agent shall trust; empty: it speaks without TLS
+    accounts_dir: Path | None  # where the password and ACL files are kept; None: there is no embedded broker
+    admin_username: str
+    admin_password: str  # of mosquitto's dynamic security; empty: the broker has none
     protocol: str  # 5 | 311
     autosave_s: int  # how often the embedded mosquitto writes down what it holds
 
@@ -92,6 +96,7 @@ class ServerConfig:
         return (
             self.secret_key,
             self.broker.password,
+            self.broker.admin_password,
             self.whatsapp.token,
             self.whatsapp.app_secret,
             self.email.password,
@@ -129,10 +134,7 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         email=_email(settings),
         hris=_hris(settings),
     )
-    if bool(config.web_cert_file) != bool(config.web_key_file):
-        settings.problems.append("HADIR_WEB_CERT_FILE and HADIR_WEB_KEY_FILE belong together")
-    if config.web_cert_file and not config.base_url.startswith("https://"):
-        settings.problems.append("HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set")
+    settings.problems += _contradictions(config)
     settings.raise_problems()
     return config
 
@@ -140,7 +142,7 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
 def _own_ca(settings: Settings) -> str:
     """Return the file of the CA that agents are told to trust for the web address, or nothing."""
     serves_tls = settings.text("HADIR_WEB_CERT_FILE", default="")
-    same = settings.text("HADIR_BROKER_CA_FILE", default="") if serves_tls else ""
+    same = _public_ca(settings) if serves_tls else ""
     named = settings.text("HADIR_WEB_CA_FILE", default=same)
     if named in ("", "public"):
         return ""
@@ -152,6 +154,13 @@ def _own_ca(settings: Settings) -> str:
     return named
 
 
+def _public_ca(settings: Settings) -> str:
+    """Return the file of the CA that agents are told to trust for the broker, or nothing."""
+    return settings.text(
+        "HADIR_BROKER_PUBLIC_CA_FILE", default=settings.text("HADIR_BROKER_CA_FILE", default="")
+    )
+
+
 def _networks(settings: Settings, name: str) -> tuple[str, ...]:
     """Return the networks of a list like 10.0.0.7, 10.1.0.0/16."""
     named = tuple(filter(None, settings.text(name, default="").replace(",", " ").split()))
@@ -161,6 +170,23 @@ def _networks(settings: Settings, name: str) -> tuple[str, ...]:
         except ValueError:
             settings.problems.append(f"{name}: {each!r} is not an IP address or network")
     return named
+
+
+def _contradictions(config: ServerConfig) -> Iterator[str]:
+    """Settings that are each right, and wrong together."""
+    cert, key = config.web_cert_file, config.web_key_file
+    if bool(cert) != bool(key):
+        yield "HADIR_WEB_CERT_FILE and HADIR_WEB_KEY_FILE belong together: set both, or neither"
+    for name, path in (("HADIR_WEB_CERT_FILE", cert), ("HADIR_WEB_KEY_FILE", key)):
+        if path and not os.access(path, os.R_OK):
+            yield f"{name}: {path} cannot be read by this user"
+    if cert and not config.base_url.startswith("https://"):
+        yield "HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set"
+    if config.broker.accounts_dir and config.broker.admin_password:
+        yield (
+            "HADIR_BROKER_ACCOUNTS_DIR is for the broker that Hadir runs itself, HADIR_BROKER_ADMIN_PASSWORD "
+            "for one that deploy/broker/install.sh made: set only one of them"
+        )
 
 
 def _rules(settings: Settings) -> RulesConfig:
@@ -181,15 +207,19 @@ def _broker(settings: Settings) -> BrokerConfig:
     host = settings.text("HADIR_BROKER_HOST", default="127.0.0.1")
     port = settings.whole("HADIR_BROKER_PORT", default=1883, low=1, high=65535)
     accounts = settings.text("HADIR_BROKER_ACCOUNTS_DIR", default="")
+    ca_file = settings.text("HADIR_BROKER_CA_FILE", default="")
     return BrokerConfig(
         host=host,
         port=port,
         username=settings.text("HADIR_BROKER_USER", default="hadir-server"),
         password=settings.text("HADIR_BROKER_PASSWORD", default=""),
-        ca_file=settings.text("HADIR_BROKER_CA_FILE", default=""),
+        ca_file=ca_file,
         public_host=settings.text("HADIR_BROKER_PUBLIC_HOST", default=host),
         public_port=settings.whole("HADIR_BROKER_PUBLIC_PORT", default=port, low=1, high=65535),
+        public_ca_file=_public_ca(settings),
         accounts_dir=Path(accounts) if accounts else None,
+        admin_username=settings.text("HADIR_BROKER_ADMIN_USER", default="hadir-admin"),
+        admin_password=settings.text("HADIR_BROKER_ADMIN_PASSWORD", default=""),
         protocol=settings.choice("HADIR_BROKER_PROTOCOL", default="5", among=("5", "311")),
         autosave_s=settings.whole("HADIR_BROKER_AUTOSAVE_S", default=30, low=1, high=86400),
     )

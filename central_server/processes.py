@@ -30,7 +30,7 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
 
     class Server(BaseApplication):
         def load_config(self) -> None:
-            settings = {
+            settings: dict[str, Any] = {
                 "bind": f"{config.web_host}:{config.web_port}",
                 "worker_class": "gthread",
                 "workers": 1,
@@ -40,8 +40,9 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
                 "loglevel": config.log_level.lower(),
                 "proc_name": "hadir-web",
                 "control_socket_disable": True,
-                **_certificate(config),
             }
+            if config.web_cert_file:  # read again at each connection: a renewed one needs no restart
+                settings |= {"certfile": config.web_cert_file, "keyfile": config.web_key_file}
             for name, value in settings.items():
                 self.cfg.set(name, value)
 
@@ -52,12 +53,6 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
 
     Server().run()
     return 0
-
-
-def _certificate(config: ServerConfig) -> dict[str, str]:
-    if not config.web_cert_file:
-        return {}
-    return {"certfile": config.web_cert_file, "keyfile": config.web_key_file}
 
 
 def worker(config: ServerConfig, _given: argparse.Namespace) -> int:

@@ -13,9 +13,12 @@ from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
 
 from central_server.adapters import qr_code
+from central_server.adapters.agent_accounts import agent_accounts
+from central_server.adapters.broker_accounts import protocol_of
 from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
+    agent_account,
     agent_gallery,
     agent_joining,
     agent_link,
@@ -30,6 +33,7 @@ from central_server.blueprints import (
     people,
     photos,
     reports,
+    revocation,
     settings,
     unreadable,
     webhooks,
@@ -117,7 +121,13 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         engine = db.engine
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine)
-    app.extensions["hadir"] = Hadir(config, engine, partial(Seal, config.secret_key))
+    app.extensions["hadir"] = Hadir(
+        config,
+        engine,
+        seal=partial(Seal, config.secret_key),
+        accounts=agent_accounts(config.broker),
+        mqtt_version=partial(protocol_of, config.broker),
+    )
 
 
 def _register(app: Flask) -> None:
@@ -130,12 +140,13 @@ def _register(app: Flask) -> None:
         alerts,
         cameras,
         joining,
+        revocation,
         unreadable,
         reports,
         settings,
     ):
         app.register_blueprint(page.blueprint)
-    agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
+    agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)

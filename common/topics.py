@@ -68,6 +68,10 @@ class AgentTopics:
         return self._down(f"cmd/{command_id}")
 
     @property
+    def everything_up(self) -> str:
+        return self._up("#")
+
+    @property
     def everything_down(self) -> str:
         return self._down("#")
 

@@ -14,6 +14,7 @@ from typing import Any
 from common import VERSION
 from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, CommandResult, Heartbeat
 from common.topics import AgentTopics
+from edge_agent.account_renewal import AccountRenewal
 from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
@@ -114,7 +115,10 @@ class Agent:
             self._send_result,
         )
         voice = self._voice()
-        self._link = MQTTLink(identity, self._outbox, voice, heartbeat_s=config.heartbeat_s)
+        renewal = AccountRenewal(CentralAPI.of(identity), identity, paths.identity)
+        self._link = MQTTLink(
+            identity, self._outbox, voice, heartbeat_s=config.heartbeat_s, renew_account=renewal.renew
+        )
         self._road = HTTPRoad(
             CentralAPI.of(identity),
             AgentTopics(identity.agent_id),

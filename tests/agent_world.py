@@ -140,8 +140,8 @@ class EdgeBox:
 
 
 @contextmanager
-def an_agent_world(engine, home: Path) -> Iterator[AgentWorld]:
-    web = a_web_world(engine, home)
+def an_agent_world(engine, home: Path, **settings: str) -> Iterator[AgentWorld]:
+    web = a_web_world(engine, home, **settings)
     with UnitOfWork(engine) as work:
         work.session.add(models.Site(site_id="plant", name="Plant One", timezone="Asia/Jakarta"))
         work.session.flush()

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from central_server.adapters.broker_accounts import BrokerAccounts, password_of_server
 from central_server.config import BrokerConfig, ServerConfig
+from central_server.ports import AccountsError
 
 log = logging.getLogger("hadir.broker")
 
@@ -58,7 +59,7 @@ def run(config: ServerConfig) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         return serve(config.broker, stop)
-    except BrokerError as error:
+    except (BrokerError, AccountsError) as error:
         log.error("%s", error)
         return 1
 

@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
+from central_server.adapters.agent_accounts import agent_accounts
 from central_server.adapters.broker_accounts import password_of_server, protocol_of
 from central_server.adapters.command_post import CommandPost
 from central_server.adapters.message_intake import Acks, record_messages, record_stubborn_message
@@ -59,6 +60,7 @@ class Subscriber:
         most_wait_s: float = 3.0,  # there is one server, and everybody waits for it
     ) -> None:
         self.config, self.engine, self.now, self.most_wait_s = config, engine, now, most_wait_s
+        self.accounts = agent_accounts(config.broker)
         self.is_online = False
         self.instance = secrets.token_hex(4)
         self._protocol = protocol_of(config.broker)
@@ -126,7 +128,7 @@ class _Session:
         self.was_online = self.protocol_refused = False
         self.post_due = 0.0
         self.client = self._new_client()
-        self.post = CommandPost(subscriber.config, self.engine, self._publish)
+        self.post = CommandPost(subscriber.config, self.engine, self._publish, subscriber.accounts)
 
     def _new_client(self) -> mqtt.Client:
         broker, v5 = self.subscriber.config.broker, self.subscriber._protocol == "5"

@@ -26,6 +26,7 @@ ROLES = ("admin", "hr", "supervisor", "viewer")
 MACHINE_BLUEPRINTS = frozenset(
     {
         "agent_joining",
+        "agent_account",
         "agent_link",
         "agent_gallery",
         "agent_config",
@@ -71,6 +72,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "joining.join_code": ADMIN,
     "joining.approve": ADMIN,
     "joining.refuse": ADMIN,
+    "revocation.revoke": ADMIN,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,

@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from central_server.adapters.broker_accounts import BrokerAccounts, protocol_of
 from central_server.blueprints.agent_access import PREFIX, refused
+from central_server.blueprints.agent_account import broker_for_agents
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.throttle import Throttle
-from central_server.config import BrokerConfig
+from central_server.ports import AccountsError
 from central_server.services import answer_knock, join_agent
 from central_server.services.join_agent import Joined, JoinRefused, Offer
 from common.pairing import certificate_in, pem_of
@@ -57,6 +57,8 @@ def join() -> Any:
             answer = _welcome(joined, _text(body, "broker_password", 64))
     except JoinRefused as refusal:
         return refused(403, str(refusal))
+    except AccountsError as error:
+        return _no_account(error)
     throttle.give_back(address)
     return answer
 
@@ -119,20 +121,27 @@ def claim() -> Any:
             return _welcome(joined, password)
     except JoinRefused as refusal:
         return refused(403, str(refusal))
+    except AccountsError as error:
+        return _no_account(error)
+
+
+def _no_account(error: AccountsError) -> Any:
+    """Nothing is spent, as the transaction was undone: it works when the broker does."""
+    current_app.logger.error("a machine wants to join, but %s", error)
+    return refused(503, "The broker takes no new accounts now. Try again in a moment.")
 
 
 def _welcome(joined: Joined, broker_password: str) -> Response:
     """Open the agent's account at the broker, and say where everything is; within the join's transaction."""
-    broker = hadir().config.broker
-    _open_account(broker, joined.agent.agent_id, broker_password)
-    answer = join_agent.answer_to(joined, _broker_for_agents(broker))
+    _open_account(joined.agent.agent_id, broker_password)
+    answer = join_agent.answer_to(joined, broker_for_agents())
     return jsonify(answer | {"server_time": round(time.time() * 1000)})
 
 
-def _open_account(broker: BrokerConfig, agent_id: str, password: str) -> None:
-    """Let the agent in at the broker, with the password that it has made itself."""
-    if broker.accounts_dir:
-        BrokerAccounts(broker.accounts_dir).put(agent_id, password)
+def _open_account(agent_id: str, password: str) -> None:
+    """Let the agent in at the broker, with the password that it has made itself. Raises AccountsError."""
+    if (accounts := hadir().accounts) is not None:
+        accounts.put(agent_id, password)
 
 
 def own_ca() -> bytes:
@@ -168,13 +177,3 @@ def _offer(body: dict[str, Any]) -> Offer:
         manifest_key=_text(body, "manifest_key", 64),
         broker_password=_text(body, "broker_password", 64),
     )
-
-
-def _broker_for_agents(broker: BrokerConfig) -> dict[str, Any]:
-    ca_pem = Path(broker.ca_file).read_text() if broker.ca_file else ""
-    return {
-        "host": broker.public_host,
-        "port": broker.public_port,
-        "protocol": protocol_of(broker),
-        "ca_pem": ca_pem,
-    }

@@ -70,6 +70,10 @@ class ResignForm(FlaskForm):
     sure = BooleanField(lazy("I have understood that this cannot be undone."), [NEEDED])
 
 
+class RevokeForm(FlaskForm):
+    sure = BooleanField(lazy("I want to shut this box out."), [NEEDED])
+
+
 class CorrectionForm(FlaskForm):
     first_in = ClockField(lazy("First in"), [Optional()])
     last_out = ClockField(lazy("Last out"), [Optional()])

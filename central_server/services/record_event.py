@@ -121,7 +121,10 @@ class _Batch:
         off_ms, is_dated = self._clock(agent, event)
         seen_at = min(instant(event.last_seen - off_ms), self.now)  # nobody is seen in the future
         camera = self.cameras.get(event.camera_id)
+        if camera is not None and camera.agent_id != agent.agent_id:
+            camera = None  # another agent's: it lends nobody its site and zone
         return _plain_row(event) | {
+            "event_id": f"{agent.agent_id}-{epoch}-{event.seq}",  # so that nobody takes another's
             "agent_id": agent.agent_id,
             "epoch": epoch,
             "site_id": camera.site_id if camera else agent.site_id,

@@ -128,13 +128,23 @@ def _cameras_of(work: UnitOfWork, agent_id: str) -> list[Camera]:
 
 def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork) -> None:
     if known is None:
-        if work.session.get(Camera, info.camera_id) is not None:
+        known = work.session.get(Camera, info.camera_id)
+        if known is not None and not _is_free(known, agent, work):
             return  # another agent's: the first to name it keeps it
+    if known is None:
         known = Camera(camera_id=info.camera_id, agent_id=agent.agent_id, site_id=agent.site_id, name="")
         work.session.add(known)
+    known.agent_id = agent.agent_id
     known.name = info.name or known.name or info.camera_id
     if info.zone:
         known.zone_id = _zone_named(info.zone, agent.site_id, work)
+
+
+def _is_free(camera: Camera, agent: Agent, work: UnitOfWork) -> bool:
+    """Tell whether the box that looked after the camera is revoked, so that its successor may have it."""
+    return camera.site_id == agent.site_id and (
+        work.session.get_one(Agent, camera.agent_id).revoked_at is not None
+    )
 
 
 def _zone_named(name: str, site_id: str, work: UnitOfWork) -> str | None:

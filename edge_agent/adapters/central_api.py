@@ -123,6 +123,10 @@ class CentralAPI:
         except wire.MalformedMessage as error:
             raise CentralError(f"{self.url} did not answer as a Hadir server does: {error}") from error
 
+    def renew_account(self, password: str) -> dict[str, Any]:
+        """Open this agent's account at the broker with that password; the answer says where the broker is."""
+        return self._json("PUT", "broker-account", body={"password": password})
+
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Identity:
 def identity_from(answer: dict[str, Any], server_url: str) -> Identity:
     """Return the identity in the server's answer to a join. Raises IdentityError."""
     try:
-        broker = BrokerAccess(**{name: answer["broker"][name] for name in BrokerAccess.__slots__})
+        broker = broker_access(answer["broker"])
         names = ("site_id", "site_name", "token", "manifest_key")
         agent_id = AgentId(answer["agent_id"])
         rest = {name: str(answer[name]) for name in names}
@@ -54,6 +55,14 @@ def identity_from(answer: dict[str, Any], server_url: str) -> Identity:
     if not is_slug(agent_id):
         raise IdentityError(f"agent id {agent_id!r} is not a slug")
     return Identity(agent_id=agent_id, server_url=server_url, broker=broker, **rest)
+
+
+def broker_access(answer: Mapping[str, Any]) -> BrokerAccess:
+    """Return the way to the broker that the server told of. Raises IdentityError."""
+    try:
+        return BrokerAccess(**{name: answer[name] for name in BrokerAccess.__slots__})
+    except (KeyError, TypeError) as error:
+        raise IdentityError(f"this is not a way to a broker: {error!r}") from error
 
 
 def save_identity(path: Path, identity: Identity) -> None:

@@ -12,6 +12,8 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from random import random
 from typing import Any
@@ -23,7 +25,7 @@ from paho.mqtt.properties import Properties
 from common import topics, wire
 from common.backoff import delay_s
 from common.events import AgentState, CommandResult, LinkState, ServerState
-from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.identity_file import BrokerAccess, Identity
 from edge_agent.adapters.outbox import Outbox, OutboxError
 from edge_agent.drain import Drain
 from edge_agent.hearing import AgentVoice, Told, hear
@@ -37,6 +39,8 @@ LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05
 MOST_IN_PAHO = 64
+REFUSALS = 3  # of our credentials, in a row, before they are renewed
+STRANGER = (0x86, 0x87)  # bad user name or password, not authorised
 
 
 class LinkError(Exception):
@@ -61,9 +65,10 @@ class MQTTLink:
         *,
         heartbeat_s: float = 15.0,
         most_wait_s: float = 30.0,
+        renew_account: Callable[[], BrokerAccess | None] | None = None,  # None from it: not now
     ) -> None:
         self.identity, self.outbox, self.voice = identity, outbox, voice
-        self.heartbeat_s, self.most_wait_s = heartbeat_s, most_wait_s
+        self.heartbeat_s, self.most_wait_s, self.renew_account = heartbeat_s, most_wait_s, renew_account
         self.phase, self._offline_since = LinkPhase.WAITING, time.monotonic()
         self._introduce_again = threading.Event()
         self._topics = topics.AgentTopics(identity.agent_id)
@@ -100,7 +105,7 @@ class MQTTLink:
     # -- the thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures = 0
+        failures = refusals = 0
         while not self._stopping.is_set():
             session = _Session(self)
             try:
@@ -112,11 +117,13 @@ class MQTTLink:
             finally:
                 session.close()
             if session.was_online:
-                failures, self._last_words = 0, ""
-                self._offline_since = time.monotonic()
+                failures = refusals = 0
+                self._last_words, self._offline_since = "", time.monotonic()
             elif session.protocol_refused:
                 self._protocol = "311" if self._protocol == "5" else "5"
-            failures += 1
+            failures, refusals = failures + 1, refusals + session.is_stranger
+            if refusals >= REFUSALS and self._renew_account():
+                failures = refusals = 0
             self.phase = LinkPhase.WAITING
             most_s = min(self.most_wait_s, BRISK_WAIT_S) if self.offline_s() < BRISK_S else self.most_wait_s
             self._stopping.wait(delay_s(failures, chance=random(), most_s=most_s))
@@ -127,6 +134,17 @@ class MQTTLink:
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
         log.log(level, "%s; events wait in the spool", words)
+
+    def _renew_account(self) -> bool:
+        """Have the broker know us again, or us the broker. Tells whether there is anything new to try."""
+        try:
+            access = self.renew_account() if self.renew_account else None
+        except Exception:
+            log.exception("the account could not be renewed")
+            return False
+        if access is not None:
+            self.identity, self._protocol = replace(self.identity, broker=access), access.protocol
+        return access is not None
 
 
 class _Session:
@@ -140,6 +158,7 @@ class _Session:
         self.answer: Any = None  # the reason code of CONNACK
         self.granted: Any = None  # the reason codes of SUBACK
         self.was_online = self.protocol_refused = False
+        self.is_stranger = False  # the broker does not know us, or we do not know it
         self.server_online, self.server_instance = True, ""
         self.heartbeat_due = self.cameras_due = 0.0
         self.told = Told()
@@ -203,6 +222,7 @@ class _Session:
             options = {"clean_start": True} if self.link._protocol == "5" else {}
             self.client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S, **options)
         except (OSError, ValueError) as error:
+            self.is_stranger = isinstance(error, ssl.SSLCertVerificationError)
             raise LinkError(f"{where} is not reachable ({error})") from error
         until = time.monotonic() + ANSWER_PATIENCE_S
         while self.answer is None:
@@ -215,6 +235,7 @@ class _Session:
             raise LinkError(f"{where} does not answer to MQTT {self.link._protocol}")
         if self.answer.is_failure:
             self.protocol_refused = "protocol" in str(self.answer).lower()
+            self.is_stranger = self.answer.value in STRANGER
             raise LinkError(f"{where} refused {broker.username!r}: {self.answer}")
         self._subscribe(where)
 

@@ -86,6 +86,36 @@ def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLin
     return tuple(_agent(each, cameras.get(each.agent_id, []), places, latest, now) for each in rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentState:
+    """An agent in one line, for the operator's terminal."""
+
+    agent_id: str
+    site_id: str
+    name: str
+    state: str  # online, or domain.coverage.Fault, or revoked
+    heartbeat_at: datetime | None
+
+
+def every_agent(session: Session, *, now: datetime) -> tuple[AgentState, ...]:
+    """Return every agent there ever was, the revoked ones too."""
+    return tuple(
+        AgentState(
+            agent_id=row.agent_id,
+            site_id=row.site_id,
+            name=row.name,
+            state="revoked" if row.revoked_at else _state(row, now),
+            heartbeat_at=row.heartbeat_at,
+        )
+        for row in session.scalars(select(Agent).order_by(Agent.site_id, Agent.agent_id))
+    )
+
+
+def _state(row: Agent, now: datetime) -> str:
+    fault = fault_of(_facts(row), now)
+    return fault.value if fault else "online"
+
+
 def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: datetime) -> AgentLine:
     fault = fault_of(_facts(row), now)
     health = row.health or {}

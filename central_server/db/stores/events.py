@@ -14,54 +14,16 @@ MOST_IN_A_QUESTION = 500
 
 
 def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Store events, each a row of the table; return those that are new, in the order given.
-
-    One whose number is recorded already is not new, whatever it says. One whose id belongs to an event of
-    another agent is: it is stored under the id that its number gives.
-    """
-    new_ids = _insert(session, rows)
-    new = _firsts(rows, new_ids)
-    if len(new) == len(rows):
-        return new
-    known = _numbers(session, [row for row in rows if row["event_id"] not in new_ids])
-    others = [
-        row | {"event_id": f"{row['agent_id']}-{row['epoch']}-{row['seq']}"}
-        for row in rows
-        if row["event_id"] not in new_ids and (row["agent_id"], row["epoch"], row["seq"]) not in known
-    ]
-    if others:
-        new += _firsts(others, _insert(session, others))
-    return new
-
-
-def _firsts(rows: Sequence[Mapping[str, Any]], event_ids: set[str]) -> list[Mapping[str, Any]]:
-    """Return the row of each id: the first, if an event came twice in one batch."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        if row["event_id"] in event_ids:
-            found.setdefault(row["event_id"], row)
-    return list(found.values())
-
-
-def _insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Store events, each a row of the table; return those that are new, each once."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     table = Event.__table__
     statement = insert(table).on_conflict_do_nothing().returning(table.c.event_id)
-    return set(session.connection().execute(statement, list(rows)).scalars())
-
-
-def _numbers(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str, int]]:
-    """Return which of the rows' numbers are recorded: (agent, epoch, seq)."""
-    by_epoch: dict[tuple[str, str], list[int]] = {}
+    new_ids = set(session.connection().execute(statement, list(rows)).scalars())
+    found: dict[str, Mapping[str, Any]] = {}
     for row in rows:
-        by_epoch.setdefault((row["agent_id"], row["epoch"]), []).append(row["seq"])
-    found: set[tuple[str, str, int]] = set()
-    for (agent_id, epoch), numbers in by_epoch.items():
-        for start in range(0, len(numbers), MOST_IN_A_QUESTION):
-            some = numbers[start : start + MOST_IN_A_QUESTION]
-            same = (Event.agent_id == agent_id, Event.epoch == epoch, Event.seq.in_(some))
-            found |= {(agent_id, epoch, seq) for seq in session.scalars(select(Event.seq).where(*same))}
-    return found
+        if row["event_id"] in new_ids:
+            found.setdefault(row["event_id"], row)
+    return list(found.values())
 
 
 def seen_at(session: Session, employee_id: str, day: date) -> list[datetime]:
