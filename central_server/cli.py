@@ -89,6 +89,10 @@ def _people(add: Callable[..., argparse.ArgumentParser]) -> None:
     table.add_argument("--dry-run", action="store_true", help="only say what would happen")
     table.set_defaults(command=commands.import_employees)
 
+    held = add("who-holds", help="the boxes that hold somebody's face, or have not confirmed its erasure")
+    held.add_argument("code", help="the employee code, also of somebody who left")
+    held.set_defaults(command=commands.who_holds)
+
     leave = add("resign", help="end an employment; the face templates are erased once it is over")
     leave.add_argument("code")
     leave.add_argument("--on", type=_date, help="the last day, YYYY-MM-DD (default: today)")

@@ -19,7 +19,10 @@ from central_server.config import ServerConfig
 from central_server.db import migrate as migrations
 from central_server.db.engine import open_engine
 from central_server.db.models import Site
+from central_server.db.queries.faces import holders_of
+from central_server.db.queries.places import read_places
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.holding import Hold
 from central_server.services.audit import note
 from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
 from central_server.services.import_people import import_people
@@ -228,10 +231,35 @@ def resign(config: ServerConfig, given: argparse.Namespace) -> int:
     return 0
 
 
+HOLDS = {
+    Hold.ENROLLED: "holds it, as it should",
+    Hold.TOLD: "is connected and about to forget it",
+    Hold.AWAY: "may still hold it: connect it, or wait for its lease to end",
+    Hold.REVOKED: "was shut out and may still hold it: get it back, or wait for its lease to end",
+    Hold.LAPSED: "its lease is over: it has wiped itself, or will when it is switched on",
+}
+
+
+def who_holds(config: ServerConfig, given: argparse.Namespace) -> int:
+    with _work(config) as work:
+        places = read_places(work.session, config.timezone)
+        found = holders_of(work.session, places, given.code, now=_now())
+    for each in found:
+        heard = f"{each.heard:%Y-%m-%d %H:%M}" if each.heard else "never"
+        ends = f"{each.lease_ends:%Y-%m-%d %H:%M}" if each.lease_ends else "unknown"
+        print(f"{each.agent_id} ({each.site}): {HOLDS[each.hold]}. Last heard {heard}, lease ends {ends}.")
+    if not found:
+        print(f"No box holds the face of {given.code}.")
+    return 0
+
+
 def purge(config: ServerConfig, _given: argparse.Namespace) -> int:
     with _work(config) as work:
         done = purge_expired(work, config.rules, config.home, now=_now())
-    print(f"Deleted: {done.snapshots} snapshots, {done.bad_messages} unreadable messages.")
+    print(
+        f"Deleted: {done.snapshots} snapshots, {done.bad_messages} unreadable messages, "
+        f"{done.retired} face templates of models that no agent uses."
+    )
     return 0
 
 

@@ -113,6 +113,7 @@ class Agent:
             self._outbox,
             crops,
             self._send_result,
+            self._speak_soon,
         )
         voice = self._voice()
         renewal = AccountRenewal(CentralAPI.of(identity), identity, paths.identity)
@@ -150,6 +151,10 @@ class Agent:
             on_manifest=self._errands.hear,
             on_command=self._errands.do,
         )
+
+    def _speak_soon(self) -> None:
+        self._link.speak_soon()
+        self._road.speak_soon()
 
     def _send_result(self, result: CommandResult) -> None:
         road = self._road if self._road.is_open else self._link
@@ -227,7 +232,11 @@ class Agent:
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
             cpu_percent=machine.load_percent(),
-            extra={"rss_mb": machine.rss_mb()},
+            extra={
+                "rss_mb": machine.rss_mb(),
+                "lease_left_s": self._keeper.lease_left_s,
+                "leased_out": self._keeper.leased_out,
+            },
         )
 
     def _camera_health(self) -> Iterable[CameraHealth]:

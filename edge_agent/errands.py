@@ -14,9 +14,10 @@ from common.backoff import delay_s
 from common.events import Command, CommandResult, Manifest
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.evidence import Evidence
+from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.gallery_file import GalleryError
 from edge_agent.adapters.outbox import Outbox, OutboxError
-from edge_agent.enrolment import Refused, embed_portrait
+from edge_agent.enrolment import WORDS, Enrolled, Refused, embed_portrait
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.ports import FaceAnalyser
 
@@ -24,6 +25,8 @@ log = logging.getLogger("hadir.errands")
 
 POLL_S = 600.0  # pushes are only hints: everything is asked for anyway
 CROPS_EVERY_S = 5.0
+RESTS = 3.0  # times as long as a photo took: the cameras come first
+NOT_WANTED = (404, 409, 410)  # HTTP: no such photo, embedded already or by another agent, its file is gone
 
 
 class Errands:
@@ -37,12 +40,16 @@ class Errands:
         outbox: Outbox,
         evidence: Evidence | None,
         report: Callable[[CommandResult], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """report: a command's result; changed: the gallery is another one now."""
         self._api, self._keeper, self._analyser = api, keeper, analyser
         self._outbox, self._evidence, self._report = outbox, evidence, report
+        self._changed = changed
         self._ready = threading.Condition()
         self._commands: list[Command] = []
-        self._stopping = self._all_due = self._nudged = False
+        self._stopping = self._all_due = self._nudged = self._has_photos = False
+        self._rests_until = 0.0
         self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
         self._last_words = ""
 
@@ -86,7 +93,7 @@ class Errands:
                 self._all_due = True
             try:
                 self._keep_house()
-                if self._all_due:
+                if self._all_due or self._has_photos:
                     self._poll()
                     polled_at, self._all_due = time.monotonic(), False
                 self._do_what_is_due()
@@ -97,7 +104,8 @@ class Errands:
             except Exception:
                 failures += 1
                 log.exception("an errand failed unexpectedly")
-            wait = delay_s(failures, chance=random(), most_s=60) if failures else CROPS_EVERY_S
+            wait = 0.0 if self._has_photos else CROPS_EVERY_S
+            wait = delay_s(failures, chance=random(), most_s=60) if failures else wait
             self._pause(wait, heeds_commands=not failures)
 
     def _pause(self, wait_s: float, *, heeds_commands: bool) -> None:
@@ -120,25 +128,42 @@ class Errands:
             self._evidence.expire()
 
     def _poll(self) -> None:
-        self._embed_pending()
-        self._keeper.hear(self._api.manifest())  # after that: it then speaks of the new templates too
+        self._ask_what_to_hold()
+        self._has_photos = self._embed_some()
+        if self._has_photos:
+            self._ask_what_to_hold()  # the manifest now speaks of the new templates too
 
     def _do_what_is_due(self) -> None:
         with self._ready:
             commands, self._commands = self._commands, []
         for command in commands:
+            self._catch_up()
             self._obey(command)
-        if self._keeper.is_due():
-            self._keeper.fetch(self._api)
+        self._catch_up()
         if self._evidence:
             self._evidence.send(self._outbox, self._api)
+
+    def _ask_what_to_hold(self) -> None:
+        self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Fetch what is due, before anything else: somebody may be in it who must be forgotten.
+
+        Then tell the server by both roads that it is done.
+        """
+        if self._keeper.is_due():
+            self._keeper.fetch(GalleryDownload(self._api, self._keeper.incoming))
+            self._changed()
+            self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
 
     def _obey(self, command: Command) -> None:
         ok, detail = True, ""
         try:
             match command.kind:
                 case "enrol":
-                    detail = self._embed(str(command.args.get("photo_id", "")))
+                    self._rest()
+                    detail = self._embed_if_wanted(str(command.args.get("photo_id", "")))
                 case "sync" | "purge":
                     self._poll()
                 case kind:
@@ -149,18 +174,48 @@ class Errands:
         now = time.time_ns() // 1_000_000
         self._report(CommandResult(command_id=command.command_id, ok=ok, ts=now, detail=detail))
 
-    def _embed_pending(self) -> None:
+    def _embed_some(self) -> bool:
+        """Embed the few photos that the server gives out at a time; True when there may be more of them.
+
+        Something more urgent ends it early.
+        """
+        done = 0
         for photo in self._api.enrolments():
+            if self._rest() and done:
+                return True
             try:
-                self._embed(photo.photo_id)
+                self._embed_if_wanted(photo.photo_id)
+                done += 1
             except CentralError as error:
                 if not error.permanent:
                     raise
                 log.warning("photo %s: %s", photo.photo_id, error)
+        return done > 0
+
+    def _rest(self) -> bool:
+        """Leave the models to the cameras for a while; True when something more urgent has come up."""
+
+        def is_called() -> bool:
+            return self._stopping or self._nudged or bool(self._commands)
+
+        with self._ready:
+            return self._ready.wait_for(is_called, max(0.0, self._rests_until - time.monotonic()))
+
+    def _embed_if_wanted(self, photo_id: str) -> str:
+        """Embed one photo; one that is done or gone already is fine too."""
+        began = time.monotonic()
+        try:
+            return self._embed(photo_id)
+        except CentralError as error:
+            if error.status not in NOT_WANTED:
+                raise
+            return str(error)
+        finally:
+            self._rests_until = time.monotonic() + RESTS * (time.monotonic() - began)
 
     def _embed(self, photo_id: str) -> str:
         """Embed one photo and tell the server; return what came of it in words."""
-        outcome = embed_portrait(self._api.photo(photo_id), self._analyser)
+        outcome = self._outcome(self._api.photo(photo_id))
         result: dict[str, Any] = {"model_id": self._analyser.model_id}
         if isinstance(outcome, Refused):
             words = outcome.words
@@ -176,3 +231,10 @@ class Errands:
         self._api.post_enrolment(photo_id, result)
         log.info("photo %s: %s", photo_id, words)
         return words
+
+    def _outcome(self, photo: bytes) -> Enrolled | Refused:
+        try:
+            return embed_portrait(photo, self._analyser)
+        except Exception:  # of whatever library: one photo must not keep the others from being embedded
+            log.exception("a photo could not be embedded")
+            return Refused("corrupt", WORDS["corrupt"])

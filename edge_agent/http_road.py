@@ -80,6 +80,11 @@ class HTTPRoad:
         if (session := self._session) is not None:
             session.is_introduced = False
 
+    def speak_soon(self) -> None:
+        """Send a heartbeat with the next turn; from any thread."""
+        if (session := self._session) is not None:
+            session.heartbeat_due = 0.0
+
     def send_result(self, result: CommandResult) -> None:
         """Take a command's result, if this road is in use; from any thread."""
         with self._lock:

@@ -16,12 +16,15 @@ from central_server.services.record_health import record_birth
 from common.events import Birth, CameraInfo, Command, CommandResult
 from common.ids import AgentId, CameraId
 from common.join_link import JoinLink
+from edge_agent.adapters import uptime
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
+from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.gallery_file import GalleryFile
-from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.identity_file import Identity, identity_from, save_identity
 from edge_agent.adapters.outbox import Outbox
 from edge_agent.core.geometry import Box
+from edge_agent.core.lease import Reading
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.join import join
@@ -58,6 +61,13 @@ class AgentWorld:
     def join(self, home: Path, code: str | None = None) -> Identity:
         return join(JoinLink(self.url, code or self.code()), home / "identity.json", name="Gate box")
 
+    def joined_as(self, hardware_id: str, home: Path) -> Identity:
+        """Join as a machine of that id."""
+        request = {"code": self.code(), "hardware_id": hardware_id, "name": hardware_id}
+        identity = identity_from(CentralAPI(self.url).join(request), self.url)
+        save_identity(home / "identity.json", identity)
+        return identity
+
     def stored_photo(self, employee_id: str, content: bytes = PORTRAIT) -> str:
         """Have HR record consent and upload a photo; return the photo's id."""
         client = self.web.client("hr")
@@ -84,6 +94,31 @@ class AgentWorld:
 
 
 @dataclass
+class Clocks:
+    """A machine's clocks, ahead of the real ones by as much as a test says."""
+
+    wall_ahead_s: float = 0.0
+    up_ahead_s: float = 0.0
+    boot_id: str = ""
+
+    def __call__(self) -> Reading:
+        now = uptime.clocks()
+        wall_s, up_s = now.wall_s + self.wall_ahead_s, now.up_s + self.up_ahead_s
+        return Reading(wall_s, up_s, self.boot_id or now.boot_id)
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass while the machine runs."""
+        self.wall_ahead_s += seconds
+        self.up_ahead_s += seconds
+
+    def is_off(self, seconds: float) -> None:
+        """Switch the machine off, and on again after that time."""
+        now = uptime.clocks()
+        self.wall_ahead_s += seconds
+        self.up_ahead_s, self.boot_id = -now.up_s, f"{self.boot_id}x"
+
+
+@dataclass
 class EdgeBox:
     """What `edge_agent.agent` wires together, less the cameras and the MQTT link."""
 
@@ -95,7 +130,9 @@ class EdgeBox:
     def __post_init__(self) -> None:
         self.api = CentralAPI(self.identity.server_url, self.identity.token)
         self.file = GalleryFile(self.home / "gallery.db")
+        self.clocks = Clocks()
         self.keeper = self.restarted_keeper()
+        self.downloads = GalleryDownload(self.api, self.file.incoming)
         self.outbox = Outbox(self.home / "spool.db", self.identity.agent_id)
         self.evidence = Evidence(self.home / "crops")
         errands_api = CentralAPI(self.identity.server_url, self.identity.token, self.analyser.model_id)
@@ -106,7 +143,9 @@ class EdgeBox:
     def restarted_keeper(self) -> GalleryKeeper:
         """Return a keeper that knows only what the disk holds."""
         key = self.identity.manifest_key
-        return GalleryKeeper(self.file, key, self.analyser.model_id, self.analyser.dimension)
+        return GalleryKeeper(
+            self.file, key, self.analyser.model_id, self.analyser.dimension, clocks=self.clocks
+        )
 
     def obey(self, command: Command) -> CommandResult:
         """Hand a command over as the link does; return what is reported of it."""
@@ -152,9 +191,15 @@ def an_agent_world(engine, home: Path, **settings: str) -> Iterator[AgentWorld]:
 
 
 @contextmanager
-def a_box(world: AgentWorld, home: Path, *names: str) -> Iterator[EdgeBox]:
-    """Join, say what an agent says at birth, and run its errands; the first poll (of these faces) is over."""
-    box = EdgeBox(world.join(home), home)
+def a_box(
+    world: AgentWorld, home: Path, *names: str, model_id: str = "test:0", hardware_id: str = ""
+) -> Iterator[EdgeBox]:
+    """Join, say what an agent says at birth, and run its errands; the first poll (of these faces) is over.
+
+    hardware_id: of a second box of the same world, for all boxes run on this one machine.
+    """
+    identity = world.joined_as(hardware_id, home) if hardware_id else world.join(home)
+    box = EdgeBox(identity, home, ScriptedAnalyser(model_id=model_id))
     box.sees(*names)
     birth = Birth(
         sid="s1", ts=0, version="test", model_id=box.analyser.model_id, engine=box.analyser.engine,

@@ -13,6 +13,7 @@ from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import AccountsError, AgentAccounts
 from central_server.services.command_agents import COMMAND_LIFE, as_message
+from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
 from common import wire
 from common.topics import AgentTopics
@@ -21,6 +22,7 @@ log = logging.getLogger("hadir.subscriber")
 
 ACCOUNTS_EVERY = timedelta(seconds=60)
 ACCOUNTS_AGAIN = timedelta(seconds=10)  # after the broker could not be asked
+SWEEP_EVERY_S = 600.0  # and when a gallery changes
 
 
 class Publish(Protocol):
@@ -58,15 +60,19 @@ class CommandPost:
         if commands:
             self._publish_commands(commands, now)
         self._shut_out(frozenset(agent.agent_id for agent in agents if agent.revoked_at is not None), now)
-        if self._swept != stamps:
+        sweeping = stamps, now.timestamp() // SWEEP_EVERY_S
+        if self._swept != sweeping:
             with UnitOfWork(self.engine) as work:
                 sweep_photos(work, self.config.home)
-            self._swept = stamps
+                sweep_bodies(work, self.config.home, now=now)
+            self._swept = sweeping
 
     def _publish_manifests(self, changed: dict[str, tuple[object, ...]], now: datetime) -> None:
+        digests: dict[tuple[str, str], str] = {}
         with UnitOfWork(self.engine) as work:
             for agent_id, stamp in changed.items():
-                manifest = current_manifest(work, work.session.get_one(Agent, agent_id), now=now)
+                agent = work.session.get_one(Agent, agent_id)
+                manifest = current_manifest(work, agent, now=now, digests=digests)
                 self.publish(AgentTopics(agent_id).manifest, wire.encode(manifest), retain=True)  # type: ignore[arg-type]
                 self._told[agent_id] = stamp
 

@@ -67,6 +67,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.download": HR,
     "reports.add_recipient": HR,
     "reports.remove_recipient": HR,
+    "faces.index": HR,
     "cameras.index": STAFF,
     "unreadable.index": ADMIN,
     "joining.join_code": ADMIN,

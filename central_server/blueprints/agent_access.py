@@ -6,12 +6,16 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from central_server.blueprints.extensions import hadir
+from central_server.blueprints.extensions import hadir, utc_now
+from central_server.db.models import Agent
+from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import join_agent
 from common import topics
 
 PREFIX = "/agent/v1"
+NO_TOKEN = "The agent's token is not (or no longer) valid; join again."
 MOST_REQUEST_BYTES = 1_000_000
 
 
@@ -24,19 +28,55 @@ def for_agents(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(**given: Any) -> Any:
-        if (request.content_length or 0) > MOST_REQUEST_BYTES:
-            return refused(413, "The request is too large.")
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        try:
-            with hadir().work() as work:
-                known = scheme.lower() == "bearer" and token
-                agent = join_agent.agent_of_token(work, token.strip()) if known else None
-                if agent is None:
-                    return refused(401, "The agent's token is not (or no longer) valid; join again.")
-                join_agent.note_model(agent, request.headers.get(topics.MODEL_HEADER, ""))
-                return view(work=work, agent=agent, **given)
-        except OperationalError:
-            current_app.logger.exception("the database cannot be used")
-            return refused(503, "The server's database is busy; try again.")
+        return _answered(lambda work, agent: view(work=work, agent=agent, **given))
 
     return guarded
+
+
+def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Call view with the agent whose token came with the request, and no transaction: for what takes long."""
+
+    @functools.wraps(view)
+    def guarded(**given: Any) -> Any:
+        try:
+            with UnitOfWork(hadir().engine, writes=False) as work:
+                agent = _caller(work.session)
+            if agent is None:
+                return refused(401, NO_TOKEN)
+            model_id = request.headers.get(topics.MODEL_HEADER, "")
+            if model_id not in ("", agent.model_id):
+                with hadir().work() as work:
+                    agent = work.session.get_one(Agent, agent.agent_id)
+                    join_agent.note_model(work, agent, model_id, utc_now())
+            return view(agent=agent, **given)
+        except OperationalError:
+            return _busy()
+
+    return guarded
+
+
+def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
+    if (request.content_length or 0) > MOST_REQUEST_BYTES:
+        return refused(413, "The request is too large.")
+    try:
+        with hadir().work() as work:
+            agent = _caller(work.session)
+            if agent is None:
+                return refused(401, NO_TOKEN)
+            join_agent.note_model(work, agent, request.headers.get(topics.MODEL_HEADER, ""), utc_now())
+            return answer(work, agent)
+    except OperationalError:
+        return _busy()
+
+
+def _caller(session: Session) -> Agent | None:
+    """Return the agent whose token came with the request."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    return join_agent.agent_of_token(session, token.strip())
+
+
+def _busy() -> Any:
+    current_app.logger.exception("the database cannot be used")
+    return refused(503, "The server's database is busy; try again.")

@@ -9,7 +9,7 @@ from central_server.blueprints.agent_access import PREFIX, for_agents, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.services import enrol_person, store_snapshot
+from central_server.services import embed_photos, store_snapshot
 
 blueprint = Blueprint("agent_pictures", __name__, url_prefix=PREFIX)
 
@@ -20,20 +20,26 @@ blueprint = Blueprint("agent_pictures", __name__, url_prefix=PREFIX)
 @blueprint.get("/enrolments")
 @for_agents
 def enrolments(work: UnitOfWork, agent: Agent) -> Any:
-    photos = enrol_person.pending_photos(work, agent)
+    """A few photos to embed, which no other agent of the same model gets meanwhile."""
+    photos = embed_photos.claim_photos(work, agent, utc_now())
     return jsonify(photos=[{"photo_id": each.photo_id, "employee_id": each.employee_id} for each in photos])
 
 
 @blueprint.get("/enrolments/<photo_id>/photo")
 @for_agents
 def enrolment_photo(work: UnitOfWork, agent: Agent, photo_id: str) -> Any:
-    photo = enrol_person.photo_for(work, agent, photo_id, now=utc_now())
+    try:
+        photo = embed_photos.photo_for(work, agent, photo_id, now=utc_now())
+    except embed_photos.NotWanted as reason:
+        return refused(409, str(reason))
     if photo is None:
         return refused(404, "There is no such photo to be embedded.")
     try:
         content = (hadir().config.home / photo.path).read_bytes()
     except OSError:
         current_app.logger.exception("photo %s cannot be read", photo_id)
+        lost = embed_photos.Enrolment(False, agent.model_id, reason="file_gone")
+        embed_photos.record_enrolment(work, agent, photo_id, lost, now=utc_now())
         return refused(410, "The photo's file is gone.")
     reply = Response(content, mimetype="application/octet-stream")
     reply.headers["Cache-Control"] = "no-store"
@@ -45,15 +51,15 @@ def enrolment_photo(work: UnitOfWork, agent: Agent, photo_id: str) -> Any:
 def enrolment_result(work: UnitOfWork, agent: Agent, photo_id: str) -> Any:
     try:
         enrolment = _enrolment_in(request.get_json(silent=True))
-        wanted = enrol_person.record_enrolment(work, agent, photo_id, enrolment, now=utc_now())
-    except enrol_person.BadEmbedding as error:
+        wanted = embed_photos.record_enrolment(work, agent, photo_id, enrolment, now=utc_now())
+    except embed_photos.BadEmbedding as error:
         return refused(400, str(error))
     return jsonify(recorded=wanted)
 
 
-def _enrolment_in(body: Any) -> enrol_person.Enrolment:
+def _enrolment_in(body: Any) -> embed_photos.Enrolment:
     try:
-        return enrol_person.Enrolment(
+        return embed_photos.Enrolment(
             accepted=body["accepted"] is True,
             model_id=str(body["model_id"]),
             embedding=base64.b64decode(body.get("embedding", ""), validate=True),
@@ -61,7 +67,7 @@ def _enrolment_in(body: Any) -> enrol_person.Enrolment:
             reason=str(body.get("reason", "")),
         )
     except (TypeError, KeyError, ValueError) as error:
-        raise enrol_person.BadEmbedding(f"the result cannot be read: {error!r}") from error
+        raise embed_photos.BadEmbedding(f"the result cannot be read: {error!r}") from error
 
 
 # -- face crops ---------------------------------------------------------------------------------

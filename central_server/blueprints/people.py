@@ -18,6 +18,7 @@ from central_server.blueprints.request_facts import local_now, places, team, tex
 from central_server.db.queries.alerts import alerts_of
 from central_server.db.queries.attendance import days_of_person
 from central_server.db.queries.events import EventFilter, read_events
+from central_server.db.queries.faces import HolderLine, holders_of
 from central_server.db.queries.people import (
     Person,
     choices_of_supervisors,
@@ -81,8 +82,17 @@ def detail(employee_id: str) -> str:
         events=read_events(db.session(), places(), shown, team(), limit=8).lines,
         alerts=alerts_of(db.session(), places(), employee_id, limit=6),
         consent_text=consent_text(),
+        holders=_holders(employee_id),
+        hold_words=wording.HOLDS,
         **STATE_WORDS,
     )
+
+
+def _holders(employee_id: str) -> tuple[HolderLine, ...]:
+    """Return the boxes that hold this face, for those who may know."""
+    if not user().may("faces.index"):
+        return ()
+    return holders_of(db.session(), places(), employee_id, now=utc_now())
 
 
 def _column(when: date, line: Any) -> dict[str, Any]:

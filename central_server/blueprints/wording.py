@@ -132,11 +132,42 @@ PHOTO_REASONS: Mapping[str, LazyString] = {
     "blurred": lazy("The photo is blurred. Hold still and try again."),
     "turned": lazy("The face is turned away. Look straight into the camera."),
     "corrupt": lazy("The file cannot be read as a picture. Use a JPEG or PNG photo."),
+    "file_gone": lazy("The photo's file is gone from the server. Upload it again."),
     "not_a_photo": lazy("The file is not a JPEG or PNG picture."),
     "too_large": lazy("The file is too large. Use a photo under 15 MB."),
     "no_consent": lazy("Record the person's consent first."),
     "not_active": lazy("This person is not an active employee."),
     "too_many": lazy("Enough photos are here already."),
+    "no_photo": lazy("There is no photo to make face data from. Upload one."),
+    "unknown": lazy("The photo cannot be used. Try another one."),
+}
+
+HOLDS: Mapping[str, Word] = {
+    "enrolled": Word(lazy("Holds it, as it should"), "good", "check"),
+    "told": Word(
+        lazy("Is forgetting it"),
+        "info",
+        "clock",
+        lazy("Wait a minute. If it stays like this, restart the agent on the box."),
+    ),
+    "away": Word(
+        lazy("May still hold it"),
+        "warn",
+        "question",
+        lazy("Switch the box on and connect it: it then forgets within seconds. Or wait for the time given."),
+    ),
+    "revoked": Word(
+        lazy("Shut out, may still hold it"),
+        "warn",
+        "question",
+        lazy("It cannot connect any more. Get the box back and erase its disk, or wait for the time given."),
+    ),
+    "lapsed": Word(
+        lazy("Its time is over"),
+        "idle",
+        "dash",
+        lazy("If it runs, it has wiped itself. If it is off, it does so when it starts; or erase its disk."),
+    ),
 }
 
 AGENTS: Mapping[str, Word] = {

@@ -16,11 +16,12 @@ class UnitOfWork:
     Use cases get `work` and never commit: the caller owns the transaction.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, writes: bool = True) -> None:
+        """writes: False for what only reads, and holds nobody up."""
+        self._engine, self._writes = engine, writes
 
     def __enter__(self) -> Self:
-        self.session = Session(self._engine.execution_options(writes=True), expire_on_commit=False)
+        self.session = Session(self._engine.execution_options(writes=self._writes), expire_on_commit=False)
         return self
 
     def __exit__(

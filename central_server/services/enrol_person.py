@@ -1,19 +1,17 @@
 """A portrait comes in, an agent embeds it, and the person can be recognised; or somebody learns why not."""
 
 import hashlib
-import math
 import os
 import secrets
-import struct
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import select
 
-from central_server.db.models import Agent, AgentCommand, Employee, EnrolmentPhoto, FaceTemplate
+from central_server.db.models import Agent, AgentCommand, Employee, EnrolmentPhoto
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import audit, publish_gallery
+from central_server.services.embed_photos import try_again
 
 MOST_BYTES = 15_000_000
 LEAST_BYTES = 500
@@ -27,21 +25,6 @@ class PhotoRefused(Exception):
     def __init__(self, reason: str, words: str) -> None:
         self.reason = reason
         super().__init__(words)
-
-
-class BadEmbedding(Exception):
-    """What an agent sent as an embedding is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What an agent made of a photo: an embedding (float32, little-endian, unit length), or why not."""
-
-    accepted: bool
-    model_id: str
-    embedding: bytes = b""
-    quality: float = 0.0
-    reason: str = ""
 
 
 def upload_photo(
@@ -74,6 +57,7 @@ def upload_photo(
         audit.note(work, f"user:{by}", "photo.uploaded", employee.employee_id, now=now, photo_id=photo_id)
     if photo.state == "accepted":
         return photo
+    try_again(work, [photo.photo_id])
     write_private(home / photo.path, content)
     photo.state, photo.reason, photo.decided_at = "pending", "", None
     ask_an_agent(work, employee.site_id, photo, now)
@@ -100,94 +84,26 @@ def _check_person(work: UnitOfWork, employee: Employee) -> None:
 
 
 def ask_an_agent(work: UnitOfWork, site_id: str, photo: EnrolmentPhoto, now: datetime) -> None:
-    """Queue the command for the site's agent that was last heard of; without one the photo waits."""
-    agents = select(Agent).where(Agent.site_id == site_id, Agent.revoked_at.is_(None))
-    found = work.session.scalars(agents).all()
-    if not found:
-        return
-    agent = max(found, key=lambda each: (each.state == "online", each.heartbeat_at or each.joined_at))
-    photo.agent_id = agent.agent_id
-    work.session.add(
-        AgentCommand(
-            command_id=f"enrol-{secrets.token_hex(8)}",
-            agent_id=agent.agent_id,
-            kind="enrol",
-            args={"photo_id": photo.photo_id},
-            created_at=now,
-        )
-    )
+    """Queue the command for the agent of each of the site's models that was last heard of.
 
-
-def pending_photos(work: UnitOfWork, agent: Agent) -> list[EnrolmentPhoto]:
-    """Return the photos of the agent's site that its model has no template of yet, oldest first."""
-    if not agent.model_id:
-        return []
-    return list(work.session.scalars(_open_photos(agent).order_by(EnrolmentPhoto.uploaded_at).limit(100)))
-
-
-def photo_for(work: UnitOfWork, agent: Agent, photo_id: str, *, now: datetime) -> EnrolmentPhoto | None:
-    """Return a photo that the agent may embed, and write down that it got it; None: it may not."""
-    photo = work.session.scalar(_open_photos(agent).where(EnrolmentPhoto.photo_id == photo_id))
-    if photo is not None:
-        if photo.state == "pending":
-            photo.state, photo.agent_id = "sent", agent.agent_id
-        audit.note(
-            work, f"agent:{agent.agent_id}", "photo.read", photo.employee_id, now=now, photo_id=photo_id
-        )
-    return photo
-
-
-def record_enrolment(
-    work: UnitOfWork, agent: Agent, photo_id: str, enrolment: Enrolment, *, now: datetime
-) -> bool:
-    """Store the template, or why there is none; False when the photo is not (or no longer) wanted.
-
-    Raises BadEmbedding. Told twice, the second time changes nothing.
+    Without one the photo waits.
     """
-    photo = work.session.scalar(_open_photos(agent).where(EnrolmentPhoto.photo_id == photo_id))
-    if photo is None:
-        return False
-    if enrolment.model_id != agent.model_id:
-        raise BadEmbedding(f"the agent runs {agent.model_id!r}, the embedding is of {enrolment.model_id!r}")
-    photo.agent_id, photo.decided_at = agent.agent_id, now
-    if not enrolment.accepted:
-        photo.state, photo.reason = "rejected", enrolment.reason[:40] or "unknown"
-        return True
-    check_embedding(enrolment.embedding)
-    photo.state, photo.reason = "accepted", ""
-    publish_gallery.add_template(
-        work, photo.employee_id, enrolment.model_id, enrolment.embedding, enrolment.quality, photo_id, now
+    agents = select(Agent).where(Agent.site_id == site_id, Agent.revoked_at.is_(None))
+    found = sorted(
+        work.session.scalars(agents),
+        key=lambda each: (each.state == "online", each.heartbeat_at or each.joined_at),
     )
-    audit.note(
-        work, f"agent:{agent.agent_id}", "template.made", photo.employee_id, now=now, photo_id=photo_id
-    )
-    return True
-
-
-def check_embedding(embedding: bytes) -> None:
-    """Raise BadEmbedding unless this is a unit vector of float32, little-endian, of 64 to 4096 numbers."""
-    count, rest = divmod(len(embedding), 4)
-    if rest or not 64 <= count <= 4096:
-        raise BadEmbedding(f"{len(embedding)} bytes are not an embedding")
-    values = struct.unpack(f"<{count}f", embedding)
-    if not all(map(math.isfinite, values)) or abs(math.hypot(*values) - 1) > 0.01:
-        raise BadEmbedding("the embedding is not a unit vector")
-
-
-def _open_photos(agent: Agent) -> Select[tuple[EnrolmentPhoto]]:
-    has_template = exists().where(
-        FaceTemplate.photo_id == EnrolmentPhoto.photo_id, FaceTemplate.model_id == agent.model_id
-    )
-    return (
-        select(EnrolmentPhoto)
-        .join(Employee, Employee.employee_id == EnrolmentPhoto.employee_id)
-        .where(
-            Employee.site_id == agent.site_id,
-            *publish_gallery.MAY_BE_SEARCHED,
-            EnrolmentPhoto.state != "rejected",
-            ~has_template,
+    for agent in {each.model_id: each for each in found}.values():
+        photo.agent_id = agent.agent_id
+        work.session.add(
+            AgentCommand(
+                command_id=f"enrol-{secrets.token_hex(8)}",
+                agent_id=agent.agent_id,
+                kind="enrol",
+                args={"photo_id": photo.photo_id},
+                created_at=now,
+            )
         )
-    )
 
 
 def write_private(path: Path, content: bytes) -> None:

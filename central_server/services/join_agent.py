@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, JoinCode, Site
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import audit
+from central_server.services.retire_models import change_model
 from common.ids import slug_from
 from common.join_link import read_code
 from common.pairing import ALPHABET
@@ -133,16 +135,16 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def note_model(agent: Agent, model_id: str) -> None:
+def note_model(work: UnitOfWork, agent: Agent, model_id: str, now: datetime) -> None:
     """Keep what an agent says it recognises with; its birth says so too, but may still be on its way."""
-    if model_id and model_id != agent.model_id:
-        agent.model_id = model_id[:120]
+    if model_id:
+        change_model(work, agent, model_id, now)
 
 
-def agent_of_token(work: UnitOfWork, token: str) -> Agent | None:
+def agent_of_token(session: Session, token: str) -> Agent | None:
     """Return the agent that the bearer token belongs to, unless it was revoked."""
     digest = token_hash(token)
-    agent = work.session.scalar(select(Agent).where(Agent.token_hash == digest))
+    agent = session.scalar(select(Agent).where(Agent.token_hash == digest))
     if agent is None or agent.revoked_at or not hmac.compare_digest(agent.token_hash, digest):
         return None
     return agent

@@ -1,6 +1,6 @@
 """Delete what may not be kept any longer: face snapshots, unreadable messages, who has left."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +10,12 @@ from central_server.config import RulesConfig
 from central_server.db.models import BadMessage, Snapshot
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
+from central_server.services.embed_photos import sweep_jobs
 from central_server.services.erase_files import delete_snapshots
-from central_server.services.publish_gallery import sweep_photos
+from central_server.services.gallery_bodies import sweep_bodies
+from central_server.services.publish_gallery import compact_log, sweep_photos
 from central_server.services.resign_employee import erase_departed
+from central_server.services.retire_models import retire_models
 
 KEEP_BAD_MESSAGES = timedelta(days=30)
 
@@ -22,6 +25,7 @@ class Purged:
     snapshots: int
     bad_messages: int
     departed: int
+    retired: int  # templates of models that nobody uses
 
 
 def purge_expired(work: UnitOfWork, rules: RulesConfig, home: Path, *, now: datetime) -> Purged:
@@ -32,13 +36,14 @@ def purge_expired(work: UnitOfWork, rules: RulesConfig, home: Path, *, now: date
         snapshots=delete_snapshots(work, is_old, home),
         bad_messages=_delete_bad_messages(work, now),
         departed=erase_departed(work, home, now=now),
+        retired=retire_models(work, now=now),
     )
     sweep_photos(work, home)
-    if any((purged.snapshots, purged.bad_messages, purged.departed)):
-        note(
-            work, "system", "purge", now=now, snapshots=purged.snapshots,
-            bad_messages=purged.bad_messages, departed=purged.departed,
-        )  # fmt: skip
+    sweep_bodies(work, home, now=now)
+    sweep_jobs(work)
+    compact_log(work, now)
+    if any(asdict(purged).values()):
+        note(work, "system", "purge", now=now, **asdict(purged))
     return purged
 
 

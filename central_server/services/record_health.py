@@ -6,6 +6,7 @@ from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.clocks import boots_as_json, boots_from, correction
 from central_server.domain.clones import born
+from central_server.services.retire_models import change_model
 from common.events import (
     AgentState,
     Birth,
@@ -38,8 +39,10 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     agent = work.session.get(Agent, agent_id)
     if agent is None:
         return
-    agent.engine, agent.model_id, agent.version = birth.engine, birth.model_id, birth.version
-    agent.gallery_gen, agent.spool_depth = birth.gallery_gen, birth.spool_depth
+    change_model(work, agent, birth.model_id, now)
+    agent.engine, agent.version, agent.spool_depth = birth.engine, birth.version, birth.spool_depth
+    # A birth that the broker kept is old news: that the gallery went back, only a heartbeat can tell.
+    agent.gallery_gen = max(agent.gallery_gen, birth.gallery_gen)
     agent.config_applied, agent.config_tried = birth.config_gen, birth.config_wanted
     agent.config_origin = birth.config_origin.value
     agent.config_errors = [[each.key, each.words] for each in birth.config_errors]

@@ -11,6 +11,7 @@ from central_server.db.stores import alerts, presence
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
 from central_server.services.erase_files import delete_file, delete_snapshots
+from central_server.services.gallery_bodies import forget_when_done
 from central_server.services.manage_people import PersonRefused
 from central_server.services.publish_gallery import remove_templates
 
@@ -77,6 +78,7 @@ def erase_face(work: UnitOfWork, employee_id: str, home: Path, *, now: datetime)
     for path in work.session.scalars(portraits).all():
         delete_file(home, path)
     erased = remove_templates(work, employee_id, now)
+    forget_when_done(work, home, work.session.get_one(Employee, employee_id).site_id)
     delete_snapshots(work, Snapshot.employee_id == employee_id, home)
     presence.remove(work.session, employee_id)
     for alert in alerts.open_about(work.session, employee_id):

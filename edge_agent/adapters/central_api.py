@@ -1,8 +1,7 @@
 """The server's HTTP endpoints for agents; its failures become CentralError, once, here."""
 
-import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from common.letters import Letter, bundle, unbundle
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.trust import context_for, session_with
 
+PIECE_BYTES = 1 << 13  # of a download: at most so much is lost when it breaks off
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
 
@@ -25,22 +25,14 @@ class CentralError(Exception):
         super().__init__(words)
 
 
+class BrokeOff(CentralError):
+    """An answer ended before its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingPhoto:
     photo_id: str
     employee_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class TemplatePage:
-    """An answer to `templates`: everything (full) or what changed since the asked generation."""
-
-    gen: int
-    model_id: str
-    sha256: str
-    full: bool
-    add: tuple[tuple[int, str, bytes], ...]  # template id, employee id, float32 little-endian
-    remove: tuple[int, ...]
 
 
 class CentralAPI:
@@ -76,27 +68,18 @@ class CentralAPI:
     def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return self._json("POST", "knock/claim", body=request)
 
-    def manifest(self) -> Manifest:
-        return self._read(Manifest, self._ask("GET", "manifest").content)
+    def manifest(self, held: int | None = None) -> Manifest:
+        """Return what is to be held now; held: the gallery's generation that is, for the server to know."""
+        params = None if held is None else {"held": str(held)}
+        return self._read(Manifest, self._ask("GET", "manifest", params=params).content)
 
-    def templates(self, since: int, model_id: str) -> TemplatePage:
-        """Return the agent's people after generation `since`; 0 asks for everybody."""
-        body = self._json("GET", "templates", params={"since": str(since), "model": model_id})
-        try:
-            add = tuple(
-                (int(each["template_id"]), str(each["employee_id"]), base64.b64decode(each["embedding"]))
-                for each in body["add"]
-            )
-            return TemplatePage(
-                gen=int(body["gen"]),
-                model_id=str(body["model_id"]),
-                sha256=str(body["sha256"]),
-                full=bool(body["full"]),
-                add=add,
-                remove=tuple(int(each) for each in body["remove"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise CentralError(f"the server's templates cannot be read: {error!r}") from error
+    def download(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> requests.Response:
+        """Return an answer of status 200, 206, 304 or 416, its body still to be read, as it was sent.
+
+        Use it as a context, and read it with `pieces`.
+        """
+        headers = {**headers, "Accept-Encoding": "identity"}
+        return self._ask("GET", path, params=params, headers=headers, fine=(200, 206, 304, 416), stream=True)
 
     def enrolments(self) -> list[PendingPhoto]:
         body = self._json("GET", "enrolments")
@@ -149,21 +132,31 @@ class CentralAPI:
 
     def _ask(
         self, method: str, path: str, *, data: bytes | None = None, params: Mapping[str, str] | None = None,
-        mime: str = "application/json",
+        mime: str = "application/json", headers: Mapping[str, str] | None = None,
+        fine: Container[int] = (200,), stream: bool = False,
     ) -> requests.Response:  # fmt: skip
-        headers = {} if data is None else {"Content-Type": mime}
+        headers = {**(headers or {}), **({} if data is None else {"Content-Type": mime})}
         try:
             reply = self._http.request(
                 method, f"{self.url}/agent/v1/{path}", data=data, params=params, headers=headers,
-                timeout=TIMEOUT_S, allow_redirects=False,
+                timeout=TIMEOUT_S, allow_redirects=False, stream=stream,
             )  # fmt: skip
         except requests.exceptions.SSLError as error:
             raise CentralError(f"{self.url}: the server's certificate is not trusted ({error})") from error
         except requests.RequestException as error:
             raise CentralError(f"{self.url} is not reachable ({_cause(error)})") from error
-        if reply.status_code != 200:
-            raise _refusal(self.url, reply)
+        if reply.status_code not in fine:
+            with reply:
+                raise _refusal(self.url, reply)
         return reply
+
+
+def pieces(reply: requests.Response) -> Iterator[bytes]:
+    """Return a download's body, piece by piece. Raises BrokeOff."""
+    try:
+        yield from reply.iter_content(PIECE_BYTES)
+    except requests.RequestException as error:
+        raise BrokeOff(f"the download broke off ({_cause(error)})") from error
 
 
 def _cause(error: BaseException) -> str:

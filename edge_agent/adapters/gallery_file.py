@@ -16,7 +16,8 @@ import numpy as np
 
 from common.ids import EmployeeId
 from common.signing import gallery_digest
-from edge_agent.adapters.central_api import TemplatePage
+from edge_agent.adapters.erasure import erase
+from edge_agent.adapters.gallery_download import TemplatePage, Vector, discard
 from edge_agent.core.gallery import Gallery, Template
 
 _SCHEMA = """
@@ -99,7 +100,7 @@ def checked(held: HeldGallery, page: TemplatePage, dimension: int) -> Change:
     return Change(page.gen, digest, is_full, owners, tuple(add.values()), tuple(sorted(gone)))
 
 
-def _template(template_id: int, employee_id: str, embedding: bytes, dimension: int) -> Template:
+def _template(template_id: int, employee_id: str, embedding: Vector, dimension: int) -> Template:
     if len(embedding) != 4 * dimension:
         raise GalleryError(f"template {template_id} has {len(embedding)} bytes, not {4 * dimension}")
     vector = np.frombuffer(embedding, dtype="<f4")
@@ -135,7 +136,9 @@ class GalleryFile:
             db.execute("INSERT INTO held VALUES (?, ?, ?, ?)", head)
 
     def load(self, model_id: str, dimension: int) -> HeldGallery:
-        """Return what is on the disk, or an empty gallery when there is nothing, or nothing of that model.
+        """Return what is on the disk, or an empty gallery when there is nothing.
+
+        What is of another model is of no use here, and erased.
 
         Raises GalleryError; GalleryDamaged when the file is not what was written there.
         """
@@ -143,11 +146,13 @@ class GalleryFile:
             return HeldGallery.empty(model_id)
         with self._opened() as db:
             head = db.execute("SELECT * FROM held").fetchone()
-            if head is None or head[1] != model_id:
-                return HeldGallery.empty(model_id)
-            gen, _, digest, _ = head
             owners: dict[int, str] = {}
-            gallery = Gallery.build(model_id, gen, self._templates(db, owners, dimension))
+            if is_ours := head is not None and head[1] == model_id:
+                gen, _, digest, _ = head
+                gallery = Gallery.build(model_id, gen, self._templates(db, owners, dimension))
+        if not is_ours:
+            self.wipe()
+            return HeldGallery.empty(model_id)
         if head != _head(gen, model_id, digest) or gallery_digest(owners) != digest:
             raise GalleryDamaged(f"{self.path} is damaged: it does not add up")
         return HeldGallery(gen, model_id, digest, owners, gallery)
@@ -168,8 +173,10 @@ class GalleryFile:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
             with closing(sqlite3.connect(self.path)) as db:
                 db.execute("PRAGMA secure_delete = ON")
+                db.execute("PRAGMA journal_mode = PERSIST")  # it holds who was deleted: we erase it ourselves
                 db.executescript(_SCHEMA)
                 yield db
+            erase(self._journal)  # of no use any more: what it was for is committed, or undone
         except OSError as error:
             raise GalleryError(f"{self.path} cannot be opened ({error.strerror})") from error
         except sqlite3.OperationalError as error:
@@ -177,18 +184,27 @@ class GalleryFile:
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise GalleryDamaged(f"{self.path} is damaged ({error})") from error
 
-    def touch(self) -> None:
-        """Note on the disk that the server was heard of now: the templates are lent for a while only."""
-        if self.path.exists():
-            os.utime(self.path)
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-journal")
 
-    def touched_at(self) -> float | None:
-        """Return when the server was last heard of, epoch seconds; None when nothing is held."""
+    @property
+    def incoming(self) -> Path:
+        """The folder for what is being downloaded."""
+        return self.path.with_name("incoming")
+
+    def has_downloads(self) -> bool:
+        return any(self.incoming.glob("*"))
+
+    def changed_at(self) -> float | None:
+        """Return when the file was last changed, epoch seconds; None when nothing is held."""
         return self.path.stat().st_mtime if self.path.exists() else None
 
     def wipe(self) -> None:
-        for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
-            path.unlink(missing_ok=True)
+        """Erase everybody, also those who were still arriving. Raises OSError."""
+        for path in (self.path, self._journal):
+            erase(path)
+        discard(self.incoming)
 
 
 def _head(gen: int, model_id: str, sha256: str) -> tuple[int, str, str, bytes]:

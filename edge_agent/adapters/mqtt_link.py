@@ -74,7 +74,7 @@ class MQTTLink:
         self._topics = topics.AgentTopics(identity.agent_id)
         self._protocol = identity.broker.protocol
         self._results: deque[CommandResult] = deque()
-        self._stopping = threading.Event()
+        self._stopping, self._heartbeat_wanted = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
 
@@ -95,6 +95,10 @@ class MQTTLink:
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
         self._results.append(result)
+
+    def speak_soon(self) -> None:
+        """Send the next heartbeat now; from any thread."""
+        self._heartbeat_wanted.set()
 
     def stop(self) -> None:
         """Send what is left, say goodbye, and end; within a few seconds."""
@@ -269,7 +273,8 @@ class _Session:
         if now >= self.cameras_due:
             self.cameras_due = now + min(1.0, self.link.heartbeat_s)
             self._tell_cameras()
-        if now >= self.heartbeat_due:
+        if now >= self.heartbeat_due or self.link._heartbeat_wanted.is_set():
+            self.link._heartbeat_wanted.clear()
             self.heartbeat_due = now + self.link.heartbeat_s * (0.95 + 0.1 * random())
             self._publish(self.topics.heartbeat, self.link.voice.heartbeat(self.sid), qos=0)
         while self.link._results:

@@ -15,7 +15,7 @@ import numpy as np
 
 from common.ids import EmployeeId
 from common.signing import gallery_digest
-from edge_agent.adapters.central_api import TemplatePage
+from edge_agent.adapters.gallery_download import TemplatePage
 from edge_agent.adapters.gallery_file import Change, GalleryFile, HeldGallery, checked
 from edge_agent.core.gallery import Gallery, Template
 from edge_agent.core.identification import Match

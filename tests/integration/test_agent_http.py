@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import time_machine
 
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
@@ -17,6 +16,7 @@ from common.ids import EmployeeId
 from common.join_link import JoinLink, read_link
 from common.signing import gallery_digest, signed
 from edge_agent.adapters.central_api import CentralAPI, CentralError
+from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.identity_file import IdentityError, load_identity
 from edge_agent.adapters.joining_file import Made
 from edge_agent.join import about_this_box, secrets_for
@@ -245,48 +245,19 @@ def test_an_old_manifest_brings_nobody_back(world, box):
     box.errands.stop()
     restarted = box.restarted_keeper()
     restarted.hear(old)
-    restarted.fetch(box.api)
+    restarted.fetch(box.downloads)
 
     assert not restarted.current().people
     assert restarted.gen > old.gallery_gen
     assert b"EMP001" not in box.file.path.read_bytes()
 
 
-def test_a_lease_that_ran_out_wipes_the_gallery(world, box):
-    """Seven days without a word, and nobody is left in memory or on the disk; a word renews the lease."""
-    box.enrol(world, "EMP001")
-    box.errands.stop()
-    start = time.time()
-    with time_machine.travel(start + 6 * DAY_S, tick=False):
-        box.keeper.enforce_lease()
-        assert box.people == ("EMP001",)
-        box.keeper.hear(box.api.manifest())
-    with time_machine.travel(start + 12 * DAY_S, tick=False):
-        box.keeper.enforce_lease()
-        assert box.people == ("EMP001",)
-    with time_machine.travel(start + 13 * DAY_S + 1, tick=False):
-        box.keeper.enforce_lease()
-    assert not box.people
-    assert not box.file.path.exists()
-    assert box.keeper.gen == 0
-
-
-def test_a_restart_does_not_renew_a_lease(world, box):
-    """A box that is switched on again after a week counts from when it last heard of the server."""
-    box.enrol(world, "EMP001")
-    box.errands.stop()
-    restarted = box.restarted_keeper()
-    with time_machine.travel(time.time() + 7 * DAY_S + 60, tick=False):
-        restarted.enforce_lease()
-    assert not restarted.current().people
-    assert not box.file.path.exists()
-
-
 def test_a_wrong_token_is_refused_in_words(world, box):
     """Without the right token nothing is given out, and the error says what to do about it."""
     for token in ("wrong", "", box.identity.token[:-1]):
         api = CentralAPI(world.url, token)
-        for ask in (api.manifest, api.enrolments, lambda api=api: api.templates(0, "test:0")):
+        download = GalleryDownload(api, box.file.incoming)
+        for ask in (api.manifest, api.enrolments, lambda asked=download: asked.templates(0, "test:0")):
             with pytest.raises(CentralError, match=r"token is not .* valid; join again") as refusal:
                 ask()
             assert (refusal.value.status, refusal.value.permanent) == (401, True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 
@@ -16,7 +17,16 @@ from sqlalchemy import Engine, select
 from central_server.config import read_server_config
 from central_server.db.engine import open_engine
 from central_server.db.migrate import upgrade
-from central_server.db.models import Employee, JoinCode, Lease, OrgHierarchy, ReportRun, User
+from central_server.db.models import (
+    Agent,
+    Employee,
+    JoinCode,
+    Lease,
+    OrgHierarchy,
+    ReportRun,
+    TemplateLog,
+    User,
+)
 from central_server.db.queries.pulse import stopped_parts
 from central_server.db.stores.shifts import of_site
 from central_server.db.unit_of_work import UnitOfWork
@@ -250,3 +260,18 @@ def test_every_mistake_in_the_settings_is_told_at_once(hadir, environment):
     assert done.returncode == 2
     assert "HADIR_TICK_S" in done.stderr
     assert "HADIR_TIMEZONE" in done.stderr
+
+
+def test_the_operator_is_told_who_holds_a_face(hadir, server):
+    """Box by box, also of somebody whom only the log of changes still knows."""
+    with UnitOfWork(server) as work:
+        agent = work.session.get_one(Agent, "plant-agent")
+        agent.model_id, agent.gallery_gen = "m:1", 1
+        for op in ("add", "del"):
+            row = {"op": op, "template_id": 1, "employee_id": "GONE1", "model_id": "m:1"}
+            work.session.add(TemplateLog(**row, at=datetime.now(UTC)))
+            work.session.flush()
+    answer = hadir("who-holds", "GONE1")
+    assert answer.returncode == 0, answer.stderr
+    assert "plant-agent (Plant One): may still hold it" in answer.stdout
+    assert hadir("who-holds", "NOBODY").stdout == "No box holds the face of NOBODY.\n"

@@ -9,7 +9,7 @@ import pytest
 from common.events import Manifest
 from common.ids import EmployeeId
 from common.signing import gallery_digest, signed
-from edge_agent.adapters.central_api import TemplatePage
+from edge_agent.adapters.gallery_download import TemplatePage
 from edge_agent.adapters.gallery_file import GalleryDamaged, GalleryError, GalleryFile, HeldGallery, checked
 from edge_agent.core.gallery import Template
 from edge_agent.gallery_keeper import GalleryKeeper
@@ -37,6 +37,9 @@ class Server:
     def templates(self, since, model_id):
         self.asked.append(since)
         return self.pages[f"since_{since}"]
+
+    def discard(self):
+        """Nothing of it lies anywhere."""
 
 
 @pytest.fixture
@@ -75,6 +78,7 @@ def test_who_is_removed_leaves_no_trace(file):
     before = keeper.current()
     assert face_of("ani2").tobytes() in file.path.read_bytes()
     keeper.fetch(Server(since_1=SECOND))
+    assert [each.name for each in file.path.parent.iterdir()] == ["gallery.db"]  # no journal either
     assert face_of("ani2").tobytes() not in file.path.read_bytes()
     assert sure_of(before, "ani", 1) and not sure_of(before, "ani", 2)
 
@@ -188,7 +192,7 @@ def test_a_lapsed_lease_erases_the_memory_of_older_searchers_too(file, monkeypat
     poster = Template(-1, EmployeeId(""), face_of("poster"), is_ignored=True)
     keeper = keeper_of(file, FIRST, anchors=lambda: [poster])
     manifest = Manifest(gallery_gen=1, gallery_sha256=FIRST.sha256, config_gen=0, lease_s=0, issued=1, mac="")
-    keeper.hear(signed(manifest, bytes.fromhex(KEY)))
+    keeper.hear(signed(manifest, bytes.fromhex(KEY)), asked=True)
     before = keeper.current()
     keeper.enforce_lease()
     assert not file.path.exists() and keeper.current().people == ()

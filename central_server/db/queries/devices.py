@@ -45,6 +45,7 @@ class AgentLine:
     is_cloned: bool
     gallery_gen: int
     gallery_latest: int
+    leased_out: bool  # it wiped its gallery, because it had not heard of the server for too long
     temperature_c: float | None
     disk_free_mb: float | None
     cpu_percent: float | None
@@ -78,12 +79,16 @@ class BadLine:
 
 def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLine, ...]:
     """Return every agent that may still connect, with its cameras."""
-    latest = session.scalar(select(func.max(TemplateLog.gen))) or 0  # of the log that every agent follows
+    newest = select(TemplateLog.model_id, func.max(TemplateLog.gen)).group_by(TemplateLog.model_id)
+    latest = {str(model_id): int(gen) for model_id, gen in session.execute(newest)}
     cameras: dict[str, list[Camera]] = {}
     for camera in session.scalars(select(Camera).order_by(Camera.name)):
         cameras.setdefault(camera.agent_id, []).append(camera)
     rows = session.scalars(select(Agent).where(Agent.revoked_at.is_(None)).order_by(Agent.name))
-    return tuple(_agent(each, cameras.get(each.agent_id, []), places, latest, now) for each in rows)
+    return tuple(
+        _agent(each, cameras.get(each.agent_id, []), places, latest.get(each.model_id, 0), now)
+        for each in rows
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +142,7 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         is_cloned=row.cloned_at is not None and now - row.cloned_at < CLONED_FOR,
         gallery_gen=row.gallery_gen,
         gallery_latest=latest,
+        leased_out=bool(health.get("leased_out")),
         temperature_c=health.get("temperature_c"),
         disk_free_mb=health.get("disk_free_mb"),
         cpu_percent=health.get("cpu_percent"),
