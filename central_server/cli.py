@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from central_server import commands, processes
+from central_server import agent_commands, commands, processes
 from central_server.config import ServerConfig, read_server_config
 from common import logs
 from common.settings import SettingsError
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _people(add)
     _places(add)
     _days(add)
+    _agents(add)
     return top
 
 
@@ -121,9 +122,28 @@ def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
     new.set_defaults(command=commands.set_shift)
 
     code = add("join-code", help="a one-time code with which an agent joins a site")
-    code.add_argument("--site", required=True)
-    code.add_argument("--agent-name", default="")
+    code.add_argument("--site", required=True, help="the short name of the site that the agent belongs to")
+    code.add_argument(
+        "--agent-name",
+        default="",
+        metavar="NAME",
+        help="what the agent is called on the dashboard, e.g. 'Lobby' (default: the box's own host name)",
+    )
+    code.add_argument("--no-qr", action="store_true", help="print only the link, without the code to scan")
     code.set_defaults(command=commands.join_code)
+
+
+def _agents(add: Callable[..., argparse.ArgumentParser]) -> None:
+    agent = add("agent", help="the boxes beside the cameras").add_subparsers(required=True, metavar="ACTION")
+    agent.add_parser("list", help="every agent, and how it is").set_defaults(command=agent_commands.show)
+    for name, command, words in (
+        ("revoke", agent_commands.revoke, "shut an agent out at once, e.g. because its box was stolen"),
+        ("restore", agent_commands.restore, "let a revoked agent in again"),
+        ("rotate", agent_commands.rotate, "make its broker password worthless; the agent makes a new one"),
+    ):
+        one = agent.add_parser(name, help=words)
+        one.add_argument("id", help="as `agent list` shows it")
+        one.set_defaults(command=command)
 
 
 def _days(add: Callable[..., argparse.ArgumentParser]) -> None:

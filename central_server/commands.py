@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from central_server.adapters import qr_code
 from central_server.adapters.report_files import RENDERERS
 from central_server.config import ServerConfig
 from central_server.db import migrate as migrations
@@ -35,6 +36,8 @@ from central_server.services.recompute_attendance import recompute_range
 from central_server.services.resign_employee import UnknownEmployee, resign_employee
 from central_server.services.set_shift import Hours, set_site_shift, weekdays_of
 from common.ids import is_slug
+from common.join_link import JoinLink
+from common.pairing import ca_hash, certificate_in
 
 
 class CommandError(Exception):
@@ -132,16 +135,25 @@ def join_code(config: ServerConfig, given: argparse.Namespace) -> int:
         code = make_join_code(
             work,
             given.site,
-            agent_name=given.agent_name,
+            agent_name=given.agent_name.strip()[:60],
             by=_user(),
             secret_key=config.secret_key,
             now=_now(),
         )
-    print(
-        "Good for one agent and 24 hours. On the agent's machine:\n"
-        f"  hadir agent join {config.base_url}/{code}"
+    link = JoinLink(
+        config.base_url, code, ca_hash(certificate_in(_own_ca(config))) if config.web_ca_file else ""
     )
+    if not given.no_qr:
+        print(qr_code.terminal(link.to_scan))
+    print(f"Good for one agent and 24 hours. On the agent's machine:\n  hadir agent join {link}")
     return 0
+
+
+def _own_ca(config: ServerConfig) -> str:
+    try:
+        return Path(config.web_ca_file).read_text()
+    except OSError as error:
+        raise CommandError(f"{config.web_ca_file} cannot be read ({error.strerror}).") from error
 
 
 def report(config: ServerConfig, given: argparse.Namespace) -> int:
@@ -264,7 +276,9 @@ def _work(config: ServerConfig) -> Iterator[UnitOfWork]:
 def _require_site(work: UnitOfWork, site_id: str) -> Site:
     site = work.session.get(Site, site_id)
     if site is None:
-        raise CommandError(f"There is no site {site_id}.")
+        known = ", ".join(work.session.scalars(select(Site.site_id).order_by(Site.site_id)))
+        there = f"there are: {known}" if known else "make one with: hadir server site add"
+        raise CommandError(f"There is no site {site_id}; {there}.")
     return site
 
 

@@ -1,11 +1,14 @@
 """The server's settings: typed, read once, every mistake reported at once. docs/settings.md explains each."""
 
+import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
+from common.pairing import certificate_in
 from common.settings import Settings
 
 
@@ -18,8 +21,12 @@ class BrokerConfig:
     ca_file: str  # empty: no TLS, which is for loopback only
     public_host: str  # what a joining agent is told
     public_port: int
-    accounts_dir: Path | None  # where the password and ACL files are kept; None: accounts are made elsewhere
+    public_ca_file: str  # whom a joining agent shall trust; empty: it speaks without TLS
+    accounts_dir: Path | None  # where the password and ACL files are kept; None: there is no embedded broker
+    admin_username: str
+    admin_password: str  # of mosquitto's dynamic security; empty: the broker has none
     protocol: str  # 5 | 311
+    autosave_s: int  # how often the embedded mosquitto writes down what it holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,10 @@ class ServerConfig:
     base_url: str
     web_host: str
     web_port: int
+    web_cert_file: str  # empty: plain HTTP, for loopback or behind a proxy that speaks TLS
+    web_key_file: str
+    web_ca_file: str  # the company's own CA, if one vouches for the address; empty: a public one does
+    trusted_proxies: tuple[str, ...]  # networks whose word on a client's address counts
     cookie_secure: bool
     language: str
     timezone: str  # of a site made without one
@@ -85,6 +96,7 @@ class ServerConfig:
         return (
             self.secret_key,
             self.broker.password,
+            self.broker.admin_password,
             self.whatsapp.token,
             self.whatsapp.app_secret,
             self.email.password,
@@ -104,6 +116,10 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         base_url=settings.text("HADIR_BASE_URL", default="http://127.0.0.1:8080").rstrip("/"),
         web_host=settings.text("HADIR_WEB_HOST", default="127.0.0.1"),
         web_port=settings.whole("HADIR_WEB_PORT", default=8080, low=1, high=65535),
+        web_cert_file=settings.text("HADIR_WEB_CERT_FILE", default=""),
+        web_key_file=settings.text("HADIR_WEB_KEY_FILE", default=""),
+        web_ca_file=_own_ca(settings),
+        trusted_proxies=_networks(settings, "HADIR_TRUSTED_PROXIES"),
         cookie_secure=settings.flag("HADIR_COOKIE_SECURE", default=True),
         language=settings.choice("HADIR_LANGUAGE", default="id", among=("id", "en")),
         timezone=settings.timezone("HADIR_TIMEZONE", default="Asia/Jakarta"),
@@ -118,8 +134,59 @@ def read_server_config(environment: Mapping[str, str]) -> ServerConfig:
         email=_email(settings),
         hris=_hris(settings),
     )
+    settings.problems += _contradictions(config)
     settings.raise_problems()
     return config
+
+
+def _own_ca(settings: Settings) -> str:
+    """Return the file of the CA that agents are told to trust for the web address, or nothing."""
+    serves_tls = settings.text("HADIR_WEB_CERT_FILE", default="")
+    same = _public_ca(settings) if serves_tls else ""
+    named = settings.text("HADIR_WEB_CA_FILE", default=same)
+    if named in ("", "public"):
+        return ""
+    try:
+        certificate_in(Path(named).read_text())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        settings.problems.append(f"HADIR_WEB_CA_FILE: {named} cannot be used ({why})")
+    return named
+
+
+def _public_ca(settings: Settings) -> str:
+    """Return the file of the CA that agents are told to trust for the broker, or nothing."""
+    return settings.text(
+        "HADIR_BROKER_PUBLIC_CA_FILE", default=settings.text("HADIR_BROKER_CA_FILE", default="")
+    )
+
+
+def _networks(settings: Settings, name: str) -> tuple[str, ...]:
+    """Return the networks of a list like 10.0.0.7, 10.1.0.0/16."""
+    named = tuple(filter(None, settings.text(name, default="").replace(",", " ").split()))
+    for each in named:
+        try:
+            ip_network(each)
+        except ValueError:
+            settings.problems.append(f"{name}: {each!r} is not an IP address or network")
+    return named
+
+
+def _contradictions(config: ServerConfig) -> Iterator[str]:
+    """Settings that are each right, and wrong together."""
+    cert, key = config.web_cert_file, config.web_key_file
+    if bool(cert) != bool(key):
+        yield "HADIR_WEB_CERT_FILE and HADIR_WEB_KEY_FILE belong together: set both, or neither"
+    for name, path in (("HADIR_WEB_CERT_FILE", cert), ("HADIR_WEB_KEY_FILE", key)):
+        if path and not os.access(path, os.R_OK):
+            yield f"{name}: {path} cannot be read by this user"
+    if cert and not config.base_url.startswith("https://"):
+        yield "HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set"
+    if config.broker.accounts_dir and config.broker.admin_password:
+        yield (
+            "HADIR_BROKER_ACCOUNTS_DIR is for the broker that Hadir runs itself, HADIR_BROKER_ADMIN_PASSWORD "
+            "for one that deploy/broker/install.sh made: set only one of them"
+        )
 
 
 def _rules(settings: Settings) -> RulesConfig:
@@ -140,16 +207,21 @@ def _broker(settings: Settings) -> BrokerConfig:
     host = settings.text("HADIR_BROKER_HOST", default="127.0.0.1")
     port = settings.whole("HADIR_BROKER_PORT", default=1883, low=1, high=65535)
     accounts = settings.text("HADIR_BROKER_ACCOUNTS_DIR", default="")
+    ca_file = settings.text("HADIR_BROKER_CA_FILE", default="")
     return BrokerConfig(
         host=host,
         port=port,
         username=settings.text("HADIR_BROKER_USER", default="hadir-server"),
         password=settings.text("HADIR_BROKER_PASSWORD", default=""),
-        ca_file=settings.text("HADIR_BROKER_CA_FILE", default=""),
+        ca_file=ca_file,
         public_host=settings.text("HADIR_BROKER_PUBLIC_HOST", default=host),
         public_port=settings.whole("HADIR_BROKER_PUBLIC_PORT", default=port, low=1, high=65535),
+        public_ca_file=_public_ca(settings),
         accounts_dir=Path(accounts) if accounts else None,
+        admin_username=settings.text("HADIR_BROKER_ADMIN_USER", default="hadir-admin"),
+        admin_password=settings.text("HADIR_BROKER_ADMIN_PASSWORD", default=""),
         protocol=settings.choice("HADIR_BROKER_PROTOCOL", default="5", among=("5", "311")),
+        autosave_s=settings.whole("HADIR_BROKER_AUTOSAVE_S", default=30, low=1, high=86400),
     )
 
 

@@ -28,6 +28,32 @@ class AttendanceSink(Protocol):
         ...
 
 
+class AccountsError(Exception):
+    """The broker's accounts could not be changed; says why in words. Trying again later may help."""
+
+
+class AgentAccounts(Protocol):
+    """The broker's accounts, one an agent, by the agent's id. An agent reaches its own topics alone."""
+
+    def put(self, agent_id: str, password: str) -> None:
+        """Make the account, or give it this password; whoever uses the old one is put out.
+
+        Raises AccountsError.
+        """
+        ...
+
+    def remove(self, agent_id: str) -> None:
+        """Take the account, and end its open session within a second. None there is no error.
+
+        Raises AccountsError.
+        """
+        ...
+
+    def names(self) -> frozenset[str]:
+        """Return whose accounts there are, the server's own among them. Raises AccountsError."""
+        ...
+
+
 class Sealing(Protocol):
     """Keeps secrets that must be read again, so that the database alone does not give them away."""
 

@@ -30,7 +30,7 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
 
     class Server(BaseApplication):
         def load_config(self) -> None:
-            settings = {
+            settings: dict[str, Any] = {
                 "bind": f"{config.web_host}:{config.web_port}",
                 "worker_class": "gthread",
                 "workers": 1,
@@ -41,6 +41,8 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
                 "proc_name": "hadir-web",
                 "control_socket_disable": True,
             }
+            if config.web_cert_file:  # read again at each connection: a renewed one needs no restart
+                settings |= {"certfile": config.web_cert_file, "keyfile": config.web_key_file}
             for name, value in settings.items():
                 self.cfg.set(name, value)
 

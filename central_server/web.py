@@ -11,11 +11,14 @@ from flask_babel import get_locale
 from flask_login import current_user
 from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.proxy_fix import ProxyFix
 
+from central_server.adapters import qr_code
+from central_server.adapters.agent_accounts import agent_accounts
+from central_server.adapters.broker_accounts import protocol_of
 from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
+    agent_account,
     agent_gallery,
     agent_joining,
     agent_link,
@@ -27,10 +30,13 @@ from central_server.blueprints import (
     dashboard,
     faces,
     health,
+    joining,
     people,
     photos,
     reports,
+    revocation,
     settings,
+    unreadable,
     webhooks,
     wording,
 )
@@ -40,6 +46,7 @@ from central_server.blueprints.request_facts import is_background, team
 from central_server.config import ServerConfig
 from central_server.db.engine import prepare_sqlite
 from central_server.db.queries.setup import count_open_alerts
+from central_server.proxy import BehindProxy
 
 LANGUAGES = {"id": "Bahasa Indonesia", "en": "English"}
 CSP = {
@@ -56,8 +63,8 @@ def create_app(config: ServerConfig) -> Flask:
     """Return the application; everything it needs to know is in config."""
     app = Flask(__name__)
     app.config.update(_flask_settings(config))
-    if config.base_url.startswith("https://"):  # gunicorn speaks plain HTTP: there is one proxy in front
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    if config.base_url.startswith("https://") and not config.web_cert_file:  # there is a proxy in front
+        app.wsgi_app = BehindProxy(app.wsgi_app, config.trusted_proxies)  # type: ignore[method-assign]
     _open_database(app, config)
     csrf.init_app(app)
     limiter.init_app(app)
@@ -115,13 +122,33 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         engine = db.engine
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine)
-    app.extensions["hadir"] = Hadir(config, engine, partial(Seal, config.secret_key))
+    app.extensions["hadir"] = Hadir(
+        config,
+        engine,
+        seal=partial(Seal, config.secret_key),
+        accounts=agent_accounts(config.broker),
+        mqtt_version=partial(protocol_of, config.broker),
+    )
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, faces, photos, attendance, alerts, cameras, reports, settings):
+    for page in (
+        auth,
+        dashboard,
+        people,
+        faces,
+        photos,
+        attendance,
+        alerts,
+        cameras,
+        joining,
+        revocation,
+        unreadable,
+        reports,
+        settings,
+    ):
         app.register_blueprint(page.blueprint)
-    agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
+    agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)
@@ -136,7 +163,7 @@ def _locale() -> str | None:
 
 
 def _dress_templates(app: Flask, config: ServerConfig) -> None:
-    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters.update(FILTERS, qr=qr_code.svg)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         asset=_asset,

@@ -45,6 +45,11 @@ class AgentTopics:
     def heartbeat(self) -> str:
         return self._up("hb")
 
+    @property
+    def trial(self) -> str:
+        """Where an agent may publish to find out whether it may; the server takes no notice."""
+        return self._up("trial")
+
     def camera(self, camera_id: str) -> str:
         return self._up(f"cam/{camera_id}")
 
@@ -63,6 +68,10 @@ class AgentTopics:
         return self._down(f"cmd/{command_id}")
 
     @property
+    def everything_up(self) -> str:
+        return self._up("#")
+
+    @property
     def everything_down(self) -> str:
         return self._down("#")
 
@@ -73,7 +82,7 @@ class Address:
 
     direction: str  # up | down
     agent_id: AgentId
-    leaf: str  # ev | state | birth | hb | cam | res | ack | manifest | cmd
+    leaf: str  # ev | state | birth | hb | cam | res | trial | ack | manifest | cmd
     item: str = ""
 
 

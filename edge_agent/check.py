@@ -84,7 +84,7 @@ def _liveness(config: EdgeConfig, say: Callable[[str], None]) -> Finding:
 
 def _server(identity: Identity) -> Finding:
     try:
-        manifest = CentralAPI(identity.server_url, identity.token).manifest()
+        manifest = CentralAPI.of(identity).manifest()
     except CentralError as error:
         return Finding("server", False, str(error))
     off_s = time.time() - manifest.issued / 1000

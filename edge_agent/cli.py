@@ -1,6 +1,7 @@
 """`hadir agent …`: what a technician types. Expected failures are one sentence and an exit status."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from common.settings import SettingsError
 from edge_agent.config import EdgeConfig, read_edge_config
 
 if TYPE_CHECKING:
+    from edge_agent.agent import Paths
     from edge_agent.check import Finding
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -23,19 +25,19 @@ DEFAULT_CONFIG = "/etc/hadir/agent.yaml"
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
+    from edge_agent import calibrate, identify, join_command, models
+
     top = argparse.ArgumentParser(prog="hadir agent", description="The agent beside the cameras.")
     top.add_argument("--version", action="version", version=f"Hadir {VERSION}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add(commands, "run", "watch the cameras until stopped", _run)
-    join = _add(commands, "join", "join a server with a one-time link", _join)
-    join.add_argument("link", help="https://server/CODE, from the server's administrator")
-    join.add_argument("--name", default="", help="what this box is called (its host name)")
+    join_command.add_arguments(_add(commands, "join", "join a server, with a link or by knocking", _join))
     check = _add(commands, "check", "tell whether everything works", _check)
     check.add_argument("--camera", metavar="ID", help="look through this camera only (all of them)")
     check.add_argument("--seconds", type=float, default=6.0, help="how long to look through each camera (6)")
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
-    from edge_agent import calibrate, identify, models
-
+    doctor = _add(commands, "doctor", "find out why this agent cannot connect", _doctor)
+    doctor.add_argument("--json", action="store_true", help="one JSON line a finding")
     for each in (identify, calibrate, models):
         each.add_parser(commands)
     return top
@@ -84,6 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     config = _config(args)
     try:
         identity = load_identity(Paths(config.home).identity)
+        _shut(Paths(config.home))
         set_up(config.log_level, secrets=(*identity.secrets(), *_camera_secrets(config)))
         analyser = choose_engine(
             config.models,
@@ -101,21 +104,15 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _join(args: argparse.Namespace) -> int:
-    from edge_agent.agent import Paths
-    from edge_agent.join import JoinError, default_name, join, read_link
+    from edge_agent import join_command
 
-    try:
-        link = read_link(args.link)
-    except JoinError as error:
-        return _fail(str(error))
-    config = _config(args)
-    set_up(config.log_level)
-    try:
-        identity = join(link, Paths(config.home).identity, name=args.name or default_name())
-    except JoinError as error:
-        return _fail(str(error))
-    print(f"Joined {identity.site_name} as {identity.agent_id}. Start with: hadir agent run")
-    return 0
+    return join_command.run(args, _config(args))
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from edge_agent import doctor_command
+
+    return doctor_command.run(args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -152,6 +149,16 @@ def _as_json(finding: "Finding") -> str:
     if finding.is_advice:
         told["is_advice"] = True
     return json.dumps(told | ({"camera": finding.numbers} if finding.numbers else {}))
+
+
+def _shut(paths: "Paths") -> None:
+    """What is kept here is for the agent alone, also in folders that somebody else has made."""
+    from edge_agent.adapters.identity_file import shut
+
+    with contextlib.suppress(OSError):
+        shut(paths.home)
+        if paths.crops.is_dir():
+            shut(paths.crops)
 
 
 def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:

@@ -1,93 +1,136 @@
-"""`hadir agent join`: from a one-time code to an identity on this machine, with words for what goes wrong."""
+"""`hadir agent join` with a one-time code: to an identity on this machine, with words for what goes wrong."""
 
+import logging
 import platform
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from common import VERSION
+from common.join_link import JoinLink
 from edge_agent.adapters.central_api import CentralAPI, CentralError
-from edge_agent.adapters.identity_file import Identity, IdentityError, identity_from, save_identity
+from edge_agent.adapters.identity_file import (
+    Identity,
+    IdentityError,
+    identity_from,
+    load_identity,
+    save_identity,
+    shut,
+)
+from edge_agent.adapters.joining_file import Made, forget, made_for
 from edge_agent.adapters.machine import hardware_id
 from edge_agent.adapters.mqtt_link import LinkError, reach
+from edge_agent.adapters.tls_probe import TLSFault, shake_hands
+from edge_agent.adapters.trust import context_for
+from edge_agent.preflight import JoinError, preflight
 
-CLOCK_MOST_OFF_S = 300  # more than this, and what the agent reports would be of another time
 TRIES = 3
+DRAFT, SPOOL = "joining.json", "spool.db"  # beside the identity
+
+log = logging.getLogger("hadir.join")
 
 
-class JoinError(Exception):
-    """This machine did not join; says why, and what to do."""
+def join(link: JoinLink, identity_path: Path, *, name: str, insecure_http: bool = False) -> Identity:
+    """Join the server and keep the identity. Safe to repeat when an answer was lost. Raises JoinError.
 
-
-@dataclass(frozen=True, slots=True)
-class JoinLink:
-    server_url: str
-    code: str
-
-
-def read_link(text: str) -> JoinLink:
-    """Return what http://host:port/XXXX-XXXX says. Raises JoinError."""
-    parts = urlsplit(text.strip())
-    code = parts.path.strip("/")
+    The secrets are made here and are on the disk before any of them is told, over a checked connection.
+    """
+    ca_pem = preflight(link, insecure_http=insecure_http)
+    made = secrets_for(link, identity_path, ca_pem)
+    request = about_this_box(identity_path.parent, name) | {
+        "code": link.code,
+        "token_sha256": made.token_hash,
+        "broker_password": made.broker_password,
+        "manifest_key": made.manifest_key,
+    }
+    api = CentralAPI(link.server_url, ca_pem=ca_pem)
     try:
-        port = parts.port
-    except ValueError as error:
-        raise JoinError(f"{text} has no proper port number.") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not code or "/" in code:
-        raise JoinError(f"{text!r} is not a join link: it looks like https://hadir.example.com/7K3M-9QXB")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return JoinLink(f"{parts.scheme}://{host}" + (f":{port}" if port else ""), code)
+        answer = insist(lambda: api.join(request))
+    except CentralError as error:
+        if error.permanent:
+            forget(identity_path.with_name(DRAFT))
+        raise JoinError(str(error)) from error
+    return keep(answer, link, made, ca_pem, identity_path)
 
 
-def join(link: JoinLink, identity_path: Path, *, name: str) -> Identity:
-    """Join the server and keep the identity. Safe to repeat when an answer was lost. Raises JoinError."""
-    preflight(link.server_url)
-    request = {"code": link.code, "hardware_id": hardware_id(), "name": name, "version": VERSION}
-    answer = _ask(CentralAPI(link.server_url), request)
-    _check_clock(answer.get("server_time"))
+def secrets_for(link: JoinLink, identity_path: Path, ca_pem: str) -> Made:
+    """Return this box's secrets for that server under that CA. Raises JoinError."""
     try:
-        identity = identity_from(answer, link.server_url)
-        save_identity(identity_path, identity)
-    except IdentityError as error:
-        raise JoinError(f"{link.server_url} did not answer as a Hadir server does: {error}") from error
+        shut(identity_path.parent)
+        return made_for(identity_path.with_name(DRAFT), f"{link.server_url} {ca_pem}")
     except OSError as error:
         raise JoinError(
-            f"{identity_path} cannot be written ({error.strerror}); join again within 10 min"
+            f"{identity_path.parent} cannot be written ({error.strerror}). Nothing was sent."
         ) from error
-    return identity
 
 
-def _ask(api: CentralAPI, request: dict[str, str]) -> dict[str, object]:
+def about_this_box(home: Path, name: str) -> dict[str, Any]:
+    return {"hardware_id": hardware_id(home), "name": name, "version": VERSION}
+
+
+def insist(question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Ask again, a few times, when the network or the server stumbled. Raises CentralError."""
     for left in reversed(range(TRIES)):
         try:
-            return api.join(request)
+            return question()
         except CentralError as error:
             if error.permanent or not left:
-                raise JoinError(str(error)) from error
+                raise
             time.sleep(1)
     raise AssertionError("unreachable")
 
 
-def preflight(server_url: str) -> None:
-    """Check the way to the server: its name, its port. Raises JoinError."""
-    parts = urlsplit(server_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+def keep(answer: dict[str, Any], link: JoinLink, made: Made, ca_pem: str, path: Path) -> Identity:
+    """Write the identity: what the server answered, and the secrets it was never told. Raises JoinError."""
     try:
-        reach(str(parts.hostname), port)
-    except LinkError as error:
-        raise JoinError(f"The server cannot be reached: {error}.") from error
+        told = answer | {
+            "token": made.token,
+            "manifest_key": made.manifest_key,
+            "server_ca_pem": ca_pem,
+            "broker": dict(answer["broker"]) | {"password": made.broker_password},
+        }
+        identity = identity_from(told, link.server_url)
+    except (IdentityError, KeyError, TypeError, ValueError) as error:
+        raise JoinError(f"{link.server_url} did not answer as a Hadir server does: {error}") from error
+    try:
+        _leave_behind(path, identity)
+        save_identity(path, identity)
+    except OSError as error:
+        raise JoinError(f"{path} cannot be written ({error.strerror}); join again within 10 min") from error
+    forget(path.with_name(DRAFT))
+    return identity
 
 
-def _check_clock(server_time: object) -> None:
-    if not isinstance(server_time, int):
+def _leave_behind(path: Path, now: Identity) -> None:
+    """Set aside what this box had not sent as another agent: it is no business of another server."""
+    try:
+        was = load_identity(path)
+    except IdentityError:
         return
-    off_s = time.time() - server_time / 1000
-    if abs(off_s) > CLOCK_MOST_OFF_S:
-        direction = "fast" if off_s > 0 else "slow"
-        raise JoinError(
-            f"This machine's clock is {abs(off_s) / 60:.0f} min {direction}: set it (best by NTP), and join "
-            "again within 10 minutes with the same link."
+    spool = path.with_name(SPOOL)
+    if (was.agent_id, was.server_url) == (now.agent_id, now.server_url) or not spool.exists():
+        return
+    aside = f"{SPOOL}.of-{was.agent_id}-{time.time_ns()}"
+    for suffix in ("", "-wal", "-shm"):
+        if (part := path.with_name(SPOOL + suffix)).exists():
+            part.rename(path.with_name(aside + suffix))
+    log.warning("what %s had not sent to %s is kept in %s", was.agent_id, was.server_url, aside)
+
+
+def broker_fault(identity: Identity) -> str:
+    """Say why the broker cannot be reached from here, and what happens then; nothing when it can."""
+    broker = identity.broker
+    try:
+        reach(broker.host, broker.port)
+        if broker.ca_pem:
+            shake_hands(broker.host, broker.port, context_for(broker.ca_pem))
+        return ""
+    except (LinkError, TLSFault, OSError) as error:
+        return (
+            f"The broker at {broker.host}:{broker.port} cannot be used from here ({error}). Events go to the "
+            f"server by {identity.server_url.partition(':')[0].upper()} instead, a little later. Better open "
+            f"port {broker.port} in the firewall; `hadir agent doctor` tells more."
         )
 
 

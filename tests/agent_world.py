@@ -15,6 +15,7 @@ from central_server.services.join_agent import make_join_code
 from central_server.services.record_health import record_birth
 from common.events import Birth, CameraInfo, Command, CommandResult
 from common.ids import AgentId, CameraId
+from common.join_link import JoinLink
 from edge_agent.adapters import uptime
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
@@ -26,7 +27,7 @@ from edge_agent.core.geometry import Box
 from edge_agent.core.lease import Reading
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
-from edge_agent.join import JoinLink, join
+from edge_agent.join import join
 from tests import builders
 from tests.delivery_world import serving
 from tests.link_world import wait_until
@@ -178,8 +179,8 @@ class EdgeBox:
 
 
 @contextmanager
-def an_agent_world(engine, home: Path) -> Iterator[AgentWorld]:
-    web = a_web_world(engine, home)
+def an_agent_world(engine, home: Path, **settings: str) -> Iterator[AgentWorld]:
+    web = a_web_world(engine, home, **settings)
     with UnitOfWork(engine) as work:
         work.session.add(models.Site(site_id="plant", name="Plant One", timezone="Asia/Jakarta"))
         work.session.flush()

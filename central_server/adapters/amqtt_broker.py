@@ -63,17 +63,32 @@ def serve(accounts: BrokerAccounts, broker: BrokerConfig, stop: threading.Event)
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        asyncio.run(_serve(settings, stop, broker.port))
+        asyncio.run(_serve(settings, stop, broker.port, accounts))
     return 0
 
 
-async def _serve(settings: dict[str, Any], stop: threading.Event, port: int) -> None:
+async def _end_sessions(server: Broker, kept: dict[str, str]) -> None:
+    """Put out who would not be let in any more, as mosquitto does when it is told of a change."""
+    for session, handler in list(server.sessions.values()):
+        is_there = session.transitions.state == "connected"
+        if is_there and not is_password(session.password or "", kept.get(session.username or "", "")):
+            log.info("the account of %r has changed: its session ends", session.username)
+            await handler.handle_connection_closed()
+
+
+async def _serve(
+    settings: dict[str, Any], stop: threading.Event, port: int, accounts: BrokerAccounts
+) -> None:
     server = Broker(settings)
     await server.start()
     log.info("amqtt listens on 127.0.0.1:%d", port)
+    known = accounts.read()
     try:
         while not stop.is_set():
             await asyncio.sleep(0.1)
+            if (kept := accounts.read()) != known:
+                known = kept
+                await _end_sessions(server, kept)
     finally:
         with contextlib.suppress(Exception):  # it complains of clients that are still connected
             await server.shutdown()

@@ -1,6 +1,7 @@
-"""The broker's accounts: mosquitto's own password file and access rules, one account an agent.
+"""The embedded broker's accounts: mosquitto's own password file and access rules, one account an agent.
 
-Both brokers that we start read the same files. They are replaced whole, mode 0600, and the broker is told.
+Both brokers that we start read the same files. They are replaced whole, mode 0600, and the broker is told. It
+then ends the sessions of those whose account is gone.
 """
 
 import base64
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from central_server.config import BrokerConfig
+from central_server.ports import AccountsError
 from common import topics
 
 ITERATIONS = 101  # mosquitto's default; what agents get are 256 random bits, which nobody guesses
@@ -47,6 +49,10 @@ class BrokerAccounts:
             lines = self.read()
             if lines.pop(username, None) is not None:
                 self._write(lines)
+
+    def names(self) -> frozenset[str]:
+        with self._locked():
+            return frozenset(self.read())
 
     def read(self) -> dict[str, str]:
         """Return the hashes by user name."""
@@ -86,10 +92,15 @@ class BrokerAccounts:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (self.folder / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise AccountsError(
+                f"the broker's accounts in {self.folder} cannot be changed ({error.strerror})"
+            ) from error
 
 
 def password_of_server(broker: BrokerConfig) -> str:
@@ -140,4 +151,7 @@ def _replace(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    if os.geteuid() == 0:  # an operator's command, as root: the broker must still be able to read it
+        owner = path.parent.stat()
+        os.chown(draft, owner.st_uid, owner.st_gid)
     draft.replace(path)

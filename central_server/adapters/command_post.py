@@ -2,26 +2,27 @@
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from central_server.adapters.broker_accounts import BrokerAccounts
 from central_server.config import ServerConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.ports import AccountsError, AgentAccounts
+from central_server.services.command_agents import COMMAND_LIFE, as_message
 from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
 from common import wire
-from common.events import Command
 from common.topics import AgentTopics
 
 log = logging.getLogger("hadir.subscriber")
 
+ACCOUNTS_EVERY = timedelta(seconds=60)
+ACCOUNTS_AGAIN = timedelta(seconds=10)  # after the broker could not be asked
 SWEEP_EVERY_S = 600.0  # and when a gallery changes
-COMMAND_LIFE_S = 300  # an agent that was away asks by itself when it is back
 
 
 class Publish(Protocol):
@@ -33,10 +34,13 @@ class Publish(Protocol):
 class CommandPost:
     """Remembers, for one connection, what each agent was told last."""
 
-    def __init__(self, config: ServerConfig, engine: Engine, publish: Publish) -> None:
-        self.config, self.engine, self.publish = config, engine, publish
+    def __init__(
+        self, config: ServerConfig, engine: Engine, publish: Publish, accounts: AgentAccounts | None
+    ) -> None:
+        self.config, self.engine, self.publish, self.accounts = config, engine, publish, accounts
         self._told: dict[str, tuple[object, ...]] = {}
-        self._revoked: set[str] = set()
+        self._revoked: frozenset[str] = frozenset()
+        self._accounts_due: datetime | None = None  # None: at once
         self._swept: object = None
 
     def send_what_is_due(self, now: datetime) -> None:
@@ -55,7 +59,7 @@ class CommandPost:
             self._publish_manifests(changed, now)
         if commands:
             self._publish_commands(commands, now)
-        self._shut_out(agent.agent_id for agent in agents if agent.revoked_at is not None)
+        self._shut_out(frozenset(agent.agent_id for agent in agents if agent.revoked_at is not None), now)
         sweeping = stamps, now.timestamp() // SWEEP_EVERY_S
         if self._swept != sweeping:
             with UnitOfWork(self.engine) as work:
@@ -76,22 +80,30 @@ class CommandPost:
         with UnitOfWork(self.engine) as work:
             for command_id in command_ids:
                 row = work.session.get_one(AgentCommand, command_id)
-                command = Command(
-                    command_id=command_id,
-                    kind=row.kind,
-                    ts=round(row.created_at.timestamp() * 1000),
-                    args=row.args,
-                )
                 topic = AgentTopics(row.agent_id).command(command_id)  # type: ignore[arg-type]
-                self.publish(topic, wire.encode(command), expires_s=COMMAND_LIFE_S)
+                expires_s = round(COMMAND_LIFE.total_seconds())
+                self.publish(topic, wire.encode(as_message(row)), expires_s=expires_s)
                 row.published_at = now
 
-    def _shut_out(self, revoked: Iterable[str]) -> None:
-        """Take a revoked agent's account, and the manifest that waits for it."""
-        before, self._revoked = self._revoked, set(revoked)
-        for agent_id in self._revoked - before:
+    def _shut_out(self, revoked: frozenset[str], now: datetime) -> None:
+        """Take back the manifests that wait for revoked agents, and see that they have no account."""
+        for agent_id in revoked - self._revoked:
             self._told.pop(agent_id, None)
             self.publish(AgentTopics(agent_id).manifest, b"", retain=True)  # type: ignore[arg-type]
-            if self.config.broker.accounts_dir:
-                BrokerAccounts(self.config.broker.accounts_dir).remove(agent_id)
-            log.info("agent %s was revoked: its account is gone", agent_id)
+            self._accounts_due = None
+        self._revoked = revoked
+        if revoked and self.accounts and (self._accounts_due is None or now >= self._accounts_due):
+            self._accounts_due = now + ACCOUNTS_EVERY
+            try:
+                _take_accounts(self.accounts, revoked)
+            except AccountsError as error:
+                self._accounts_due = now + ACCOUNTS_AGAIN
+                log.warning("%s: revoked agents may still be let in there", error)
+
+
+def _take_accounts(accounts: AgentAccounts, revoked: frozenset[str]) -> None:
+    """Remove accounts of revoked agents. Whoever revoked them did so already; but the broker may have been
+    away then, or have come back with the accounts of a backup."""
+    for agent_id in sorted(accounts.names() & revoked):
+        accounts.remove(agent_id)
+        log.info("agent %s was revoked: its account is gone", agent_id)

@@ -26,6 +26,7 @@ ROLES = ("admin", "hr", "supervisor", "viewer")
 MACHINE_BLUEPRINTS = frozenset(
     {
         "agent_joining",
+        "agent_account",
         "agent_link",
         "agent_gallery",
         "agent_config",
@@ -68,7 +69,11 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.remove_recipient": HR,
     "faces.index": HR,
     "cameras.index": STAFF,
-    "cameras.join_code": ADMIN,
+    "unreadable.index": ADMIN,
+    "joining.join_code": ADMIN,
+    "joining.approve": ADMIN,
+    "joining.refuse": ADMIN,
+    "revocation.revoke": ADMIN,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,

@@ -1,91 +1,179 @@
-"""/agent/v1/join: how a machine becomes an agent. The only thing here that needs no token."""
+"""How a machine becomes an agent: with a code, or by knocking. The only endpoints that need no token."""
 
-import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
-from central_server.adapters.broker_accounts import BrokerAccounts, protocol_of
 from central_server.blueprints.agent_access import PREFIX, refused
+from central_server.blueprints.agent_account import broker_for_agents
 from central_server.blueprints.extensions import hadir, utc_now
-from central_server.config import BrokerConfig
-from central_server.services import join_agent
+from central_server.blueprints.throttle import Throttle
+from central_server.ports import AccountsError
+from central_server.services import answer_knock, join_agent
+from central_server.services.join_agent import Joined, JoinRefused, Offer
+from common.pairing import certificate_in, pem_of
 
 blueprint = Blueprint("agent_joining", __name__, url_prefix=PREFIX)
 
-JOIN_TRIES = 10  # that failed, of one address
-JOIN_WINDOW_S = 60.0
+MOST_BYTES = 20_000
+JOIN_TRIES = 5  # that failed, of one address in a window
+KNOCK_TRIES = 10
+POLL_TRIES = 120
+WINDOW_S = 60.0
 
 
-@dataclass
-class Throttle:
-    """Failed tries by address, for one process: enough against guessing 40 random bits in 24 hours."""
-
-    most: int
-    window_s: float
-    failures: dict[str, deque[float]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def is_closed(self, address: str, now: float) -> bool:
-        with self.lock:
-            tries = self.failures.get(address, deque())
-            while tries and now - tries[0] > self.window_s:
-                tries.popleft()
-            return len(tries) >= self.most
-
-    def note_failure(self, address: str, now: float) -> None:
-        with self.lock:
-            if len(self.failures) > 10_000:
-                self.failures.clear()
-            self.failures.setdefault(address, deque(maxlen=self.most)).append(now)
+def _throttle(name: str, most: int) -> Throttle:
+    return current_app.extensions.setdefault(f"hadir.{name}_throttle", Throttle(most, WINDOW_S))
 
 
-def _throttle() -> Throttle:
-    extensions = current_app.extensions
-    return extensions.setdefault("hadir.join_throttle", Throttle(JOIN_TRIES, JOIN_WINDOW_S))
+@blueprint.get("/ca")
+def ca() -> Any:
+    """Hand out the certificate that vouches for this server; who asks must check it by its hash."""
+    if not (der := own_ca()):
+        return refused(404, "This server's certificate is vouched for by a public CA.")
+    return Response(pem_of(der), mimetype="application/x-pem-file")
 
 
 @blueprint.post("/join")
 def join() -> Any:
-    """Spend a code; the answer holds every secret that the agent will ever need."""
+    """Spend a code. The box has made its secrets; the answer carries none."""
     address = request.remote_addr or ""
-    if _throttle().is_closed(address, time.monotonic()):
+    throttle = _throttle("join", JOIN_TRIES)
+    if not throttle.admits(address, time.monotonic()):
         return refused(429, "Too many tries. Wait a minute.")
-    body = request.get_json(silent=True) if (request.content_length or 0) < 20_000 else None
-    if not isinstance(body, dict) or not all(
-        isinstance(body.get(each), str) for each in ("code", "hardware_id")
-    ):
-        return refused(400, "A join needs a code and the machine's hardware_id.")
-    config = hadir().config
     try:
+        body = _body()
         with hadir().work() as work:
             joined = join_agent.join_agent(
                 work,
-                body["code"],
-                hardware_id=body["hardware_id"][:64],
-                name=str(body.get("name") or "")[:120],
-                secret_key=config.secret_key,
+                _text(body, "code", 40),
+                _offer(body),
+                secret_key=hadir().config.secret_key,
                 now=utc_now(),
             )
-            answer = join_agent.broker_answer(_broker_for_agents(config.broker), joined)
-            if config.broker.accounts_dir:
-                accounts = BrokerAccounts(config.broker.accounts_dir)
-                accounts.put(joined.agent.agent_id, joined.broker_password)
-    except join_agent.JoinRefused as refusal:
-        _throttle().note_failure(address, time.monotonic())
+            answer = _welcome(joined, _text(body, "broker_password", 64))
+    except JoinRefused as refusal:
         return refused(403, str(refusal))
+    except AccountsError as error:
+        return _no_account(error)
+    throttle.give_back(address)
+    return answer
+
+
+@blueprint.post("/knock")
+def knock() -> Any:
+    """Let a box without a code wait for an administrator's word."""
+    address = request.remote_addr or ""
+    if not _throttle("knock", KNOCK_TRIES).admits(address, time.monotonic()):
+        return refused(429, "Too many tries. Wait a minute.")
+    try:
+        body = _body()
+        asked = answer_knock.Knock(
+            hardware_id=_text(body, "hardware_id", 64),
+            name=_text(body, "name", 60),
+            version=_text(body, "version", 40),
+            address=address[:64],
+            token_hash=_text(body, "token_sha256", 64),
+            promise=_text(body, "promise", 64),
+            nonce=_text(body, "nonce", 64),
+            sees_our_ca=body.get("sees_our_ca") is True,
+        )
+        with hadir().work() as work:
+            row = answer_knock.note_knock(work, asked, ca_der=own_ca(), now=utc_now())
+            answer = {"request_id": row.request_id, "state": row.state}
+    except JoinRefused as refusal:
+        return refused(429 if isinstance(refusal, answer_knock.KnockRefused) else 403, str(refusal))
     return jsonify(answer | {"server_time": round(time.time() * 1000)})
 
 
-def _broker_for_agents(broker: BrokerConfig) -> dict[str, Any]:
-    ca_pem = Path(broker.ca_file).read_text() if broker.ca_file else ""
-    return {
-        "host": broker.public_host,
-        "port": broker.public_port,
-        "protocol": protocol_of(broker),
-        "ca_pem": ca_pem,
-    }
+@blueprint.post("/knock/state")
+def knock_state() -> Any:
+    """Tell a waiting box how it stands. Its id is in the body, so that no log of addresses holds it."""
+    if not _throttle("poll", POLL_TRIES).admits(request.remote_addr or "", time.monotonic()):
+        return refused(429, "Too many questions. Wait a minute.")
+    try:
+        request_id = _text(_body(), "request_id", 64)
+    except JoinRefused as refusal:
+        return refused(403, str(refusal))
+    with hadir().work() as work:
+        return jsonify(state=answer_knock.state_of(work, request_id, now=utc_now()))
+
+
+@blueprint.post("/knock/claim")
+def claim() -> Any:
+    """Make a box that was let in an agent, with the secrets that it promised when it knocked."""
+    if not _throttle("claim", KNOCK_TRIES).admits(request.remote_addr or "", time.monotonic()):
+        return refused(429, "Too many tries. Wait a minute.")
+    try:
+        body = _body()
+        password = _text(body, "broker_password", 64)
+        with hadir().work() as work:
+            joined = answer_knock.claim(
+                work,
+                _text(body, "request_id", 64),
+                manifest_key=_text(body, "manifest_key", 64),
+                broker_password=password,
+                now=utc_now(),
+            )
+            return _welcome(joined, password)
+    except JoinRefused as refusal:
+        return refused(403, str(refusal))
+    except AccountsError as error:
+        return _no_account(error)
+
+
+def _no_account(error: AccountsError) -> Any:
+    """Nothing is spent, as the transaction was undone: it works when the broker does."""
+    current_app.logger.error("a machine wants to join, but %s", error)
+    return refused(503, "The broker takes no new accounts now. Try again in a moment.")
+
+
+def _welcome(joined: Joined, broker_password: str) -> Response:
+    """Open the agent's account at the broker, and say where everything is; within the join's transaction."""
+    _open_account(joined.agent.agent_id, broker_password)
+    answer = join_agent.answer_to(joined, broker_for_agents())
+    return jsonify(answer | {"server_time": round(time.time() * 1000)})
+
+
+def _open_account(agent_id: str, password: str) -> None:
+    """Let the agent in at the broker, with the password that it has made itself. Raises AccountsError."""
+    if (accounts := hadir().accounts) is not None:
+        accounts.put(agent_id, password)
+
+
+def own_ca() -> bytes:
+    """Return this server's own CA certificate in DER; empty when a public one vouches for it."""
+    path = hadir().config.web_ca_file
+    return _certificate(Path(path), Path(path).stat().st_mtime_ns) if path else b""
+
+
+@cache
+def _certificate(path: Path, _version: int) -> bytes:
+    return certificate_in(path.read_text())
+
+
+def _body() -> dict[str, Any]:
+    """Return the request's JSON object. Raises JoinRefused."""
+    body = request.get_json(silent=True) if (request.content_length or 0) < MOST_BYTES else None
+    if not isinstance(body, dict):
+        raise JoinRefused("The request is not a JSON object.")
+    return body
+
+
+def _text(body: dict[str, Any], name: str, most: int) -> str:
+    """Return a printable text of the request, empty when it is not there or something else."""
+    value = body.get(name)
+    return "".join(filter(str.isprintable, value)).strip()[:most] if isinstance(value, str) else ""
+
+
+def _offer(body: dict[str, Any]) -> Offer:
+    return Offer(
+        hardware_id=_text(body, "hardware_id", 64),
+        name=_text(body, "name", 60),
+        token_hash=_text(body, "token_sha256", 64),
+        manifest_key=_text(body, "manifest_key", 64),
+        broker_password=_text(body, "broker_password", 64),
+    )

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from central_server.config import ServerConfig
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.ports import Sealing
+from central_server.ports import AgentAccounts, Sealing
 
 db = SQLAlchemy()  # the request's read session; every write goes through a UnitOfWork
 babel = Babel()
@@ -33,6 +33,8 @@ class Hadir:
     config: ServerConfig
     engine: Engine
     seal: Callable[[str], Sealing]  # by purpose, e.g. "agent config"
+    accounts: AgentAccounts | None  # at the broker; None: somebody makes them by hand
+    mqtt_version: Callable[[], str]  # what agents begin with: 5 | 311
 
     def work(self) -> UnitOfWork:
         return UnitOfWork(self.engine)

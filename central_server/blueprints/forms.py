@@ -70,6 +70,10 @@ class ResignForm(FlaskForm):
     sure = BooleanField(lazy("I have understood that this cannot be undone."), [NEEDED])
 
 
+class RevokeForm(FlaskForm):
+    sure = BooleanField(lazy("I want to shut this box out."), [NEEDED])
+
+
 class CorrectionForm(FlaskForm):
     first_in = ClockField(lazy("First in"), [Optional()])
     last_out = ClockField(lazy("Last out"), [Optional()])
@@ -91,6 +95,12 @@ class RecipientForm(FlaskForm):
 class JoinCodeForm(FlaskForm):
     agent_name = StringField(lazy("Name of the agent"), render_kw={"maxlength": 60})
     site_id = SelectField(lazy("Site"), validate_choice=False)
+
+
+class AdmitForm(FlaskForm):
+    agent_name = StringField(lazy("Name of the agent"), render_kw={"maxlength": 60})
+    site_id = SelectField(lazy("Site"), validate_choice=False)
+    same = BooleanField(lazy("The box shows exactly this code."), [NEEDED])
 
 
 class LanguageForm(FlaskForm):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,25 +17,50 @@ from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import audit
 from central_server.services.retire_models import change_model
 from common.ids import slug_from
+from common.join_link import read_code
+from common.pairing import ALPHABET
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that looks like something else
 CODE_LENGTH = 8
 CODE_LIFE = timedelta(hours=24)
 RETRY_WITHIN = timedelta(minutes=10)
 
 
 class JoinRefused(Exception):
-    """The code does not let this machine in; says why in a sentence."""
+    """This machine is not let in; says why in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a machine brings to a join: who it is, and what it made: 256 random bits each, in hex."""
+
+    hardware_id: str
+    name: str
+    token_hash: str  # SHA-256 of its token, which it keeps to itself
+    manifest_key: str = field(repr=False)
+    broker_password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        made = (self.token_hash, self.manifest_key, self.broker_password)
+        if not self.hardware_id or not all(is_secret(each) for each in made):
+            raise JoinRefused("The machine did not offer secrets of its own; its Hadir is too old or broken.")
+
+    def seal(self, secret_key: str) -> str:
+        """Return what tells, without giving anything away, that the very same machine asks again."""
+        said = "|".join((self.hardware_id, self.token_hash, self.manifest_key, self.broker_password))
+        return hmac.new(secret_key.encode(), f"offer|{said}".encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A new agent, and the secrets that only this answer carries."""
+    """A new agent, and where it belongs."""
 
     agent: Agent
     site: Site
-    token: str = field(repr=False)
-    broker_password: str = field(repr=False)
+
+
+def is_secret(text: str) -> bool:
+    """Tell whether text may be 256 bits in hex."""
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def make_join_code(
@@ -56,43 +82,52 @@ def make_join_code(
     return f"{letters[:4]}-{letters[4:]}"
 
 
-def read_code(text: str) -> str:
-    """Return the eight letters meant by text: dashes, spaces, case and look-alikes do not matter."""
-    letters = text.upper().replace("-", "").replace(" ", "")
-    return letters.replace("O", "0").replace("I", "1").replace("L", "1")
+def join_agent(work: UnitOfWork, code: str, offer: Offer, *, secret_key: str, now: datetime) -> Joined:
+    """Spend the code and return the agent. Raises JoinRefused.
 
-
-def join_agent(
-    work: UnitOfWork, code: str, *, hardware_id: str, name: str, secret_key: str, now: datetime
-) -> Joined:
-    """Spend the code and return the agent with its secrets. Raises JoinRefused.
-
-    The secrets are derived from the code, the machine and the server's key: a machine that lost the answer
-    and asks again within ten minutes gets the same one. A machine that was of this site before is the same
-    agent again, with new secrets.
+    A machine that lost the answer may ask again with the same offer within ten minutes, and nobody else may.
+    The name that the administrator gave with the code wins over the machine's own.
     """
-    letters = read_code(code)
     row = work.session.scalar(
-        select(JoinCode).where(JoinCode.code_hash == _code_hash(letters, secret_key)).with_for_update()
+        select(JoinCode)
+        .where(JoinCode.code_hash == _code_hash(read_code(code), secret_key))
+        .with_for_update()
     )
     if row is None:
         raise JoinRefused("This join code is not known. Check it, or ask for a new one.")
-    agent = _agent_again(work, row, hardware_id, now) if row.used_at else None
-    if row.used_at is None and row.expires_at <= now:
+    seal = offer.seal(secret_key)
+    if row.used_at:
+        agent = _agent_again(work, row, seal, offer, now)
+    elif row.expires_at <= now:
         raise JoinRefused("This join code has expired. Ask for a new one.")
-    if agent is None:
-        agent = _new_or_former(work, row, hardware_id, name or row.agent_name, now)
-        row.used_at, row.used_by_agent, row.used_by_hardware = now, agent.agent_id, hardware_id
-        audit.note(
-            work, f"agent:{agent.agent_id}", "agent.joined", row.site_id, now=now, hardware=hardware_id
+    else:
+        agent = enlist(work, offer, row.site_id, named=row.agent_name, now=now)
+        row.used_at, row.used_by_agent, row.used_by_hardware = now, agent.agent_id, seal
+    return Joined(agent, work.session.get_one(Site, agent.site_id))
+
+
+def enlist(work: UnitOfWork, offer: Offer, site_id: str, *, named: str, now: datetime) -> Agent:
+    """Return the site's agent on this machine with the offered secrets: a new one, or the one it was before.
+
+    Raises JoinRefused when the offered token is another agent's.
+    """
+    owner = work.session.scalar(select(Agent).where(Agent.token_hash == offer.token_hash))
+    agent = _former(work, offer.hardware_id, site_id)
+    if owner is not None and owner is not agent:
+        raise JoinRefused(
+            "Another agent has this token. Remove joining.json from the agent's home, and repeat."
         )
-    derive = _Derivation(secret_key, f"{letters}|{hardware_id}|{agent.agent_id}")
-    token = derive("token")
-    agent.token_hash = token_hash(token)
-    agent.manifest_key = derive("manifest")
-    agent.revoked_at = None
-    site = work.session.get_one(Site, agent.site_id)
-    return Joined(agent, site, token, derive("broker"))
+    if agent is None:
+        agent = _new_agent(work, offer, site_id, named)
+    elif named:
+        agent.name = named
+    agent.token_hash, agent.manifest_key = offer.token_hash, offer.manifest_key
+    agent.joined_at, agent.revoked_at = now, None
+    work.session.add(agent)
+    work.session.flush()
+    who = f"agent:{agent.agent_id}"
+    audit.note(work, who, "agent.joined", site_id, now=now, hardware=offer.hardware_id)
+    return agent
 
 
 def token_hash(token: str) -> str:
@@ -115,47 +150,37 @@ def agent_of_token(session: Session, token: str) -> Agent | None:
     return agent
 
 
-@dataclass(frozen=True, slots=True)
-class _Derivation:
-    key: str = field(repr=False)
-    seed: str = field(repr=False)
-
-    def __call__(self, purpose: str) -> str:
-        return hmac.new(self.key.encode(), f"{purpose}|{self.seed}".encode(), hashlib.sha256).hexdigest()
-
-
 def _code_hash(letters: str, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), f"join|{letters}".encode(), hashlib.sha256).hexdigest()
 
 
-def _agent_again(work: UnitOfWork, row: JoinCode, hardware_id: str, now: datetime) -> Agent:
+def _agent_again(work: UnitOfWork, row: JoinCode, seal: str, offer: Offer, now: datetime) -> Agent:
     """Return the agent that this machine became with this code a moment ago."""
-    same = hmac.compare_digest(row.used_by_hardware.encode(), hardware_id.encode())
+    same = hmac.compare_digest(row.used_by_hardware.encode(), seal.encode())
     if not same or row.used_at is None or now - row.used_at > RETRY_WITHIN:
         raise JoinRefused("This join code has been used. Ask for a new one.")
-    agent = work.session.get_one(Agent, row.used_by_agent)
+    return still_agent(work, row.used_by_agent, offer)
+
+
+def still_agent(work: UnitOfWork, agent_id: str | None, offer: Offer) -> Agent:
+    """Return the agent that asks again, unless it was revoked or joined anew. Raises JoinRefused."""
+    agent = work.session.get_one(Agent, agent_id)
     if agent.revoked_at is not None:
         raise JoinRefused("This agent was revoked. Ask for a new join code.")
+    if not hmac.compare_digest(agent.token_hash, offer.token_hash):
+        raise JoinRefused("This agent has joined anew since. Ask for a new join code.")
     return agent
 
 
-def _new_or_former(work: UnitOfWork, row: JoinCode, hardware_id: str, name: str, now: datetime) -> Agent:
-    former = select(Agent).where(Agent.hardware_id == hardware_id, Agent.site_id == row.site_id)
-    if hardware_id and (agent := work.session.scalar(former)):
-        agent.joined_at = now
-        return agent
-    agent = Agent(
-        agent_id=_free_id(work, slug_from(name or row.site_id)),
-        site_id=row.site_id,
-        name=name or row.site_id,
-        token_hash=secrets.token_hex(32),  # replaced before the transaction ends
-        manifest_key="",
-        hardware_id=hardware_id,
-        joined_at=now,
-    )
-    work.session.add(agent)
-    work.session.flush()
-    return agent
+def _former(work: UnitOfWork, hardware_id: str, site_id: str) -> Agent | None:
+    before = select(Agent).where(Agent.hardware_id == hardware_id, Agent.site_id == site_id)
+    return work.session.scalar(before.order_by(Agent.joined_at.desc()))
+
+
+def _new_agent(work: UnitOfWork, offer: Offer, site_id: str, named: str) -> Agent:
+    name = named or offer.name or site_id
+    agent_id = _free_id(work, slug_from(name))
+    return Agent(agent_id=agent_id, site_id=site_id, name=name, hardware_id=offer.hardware_id)
 
 
 def _free_id(work: UnitOfWork, wanted: str) -> str:
@@ -166,14 +191,12 @@ def _free_id(work: UnitOfWork, wanted: str) -> str:
     return next(each for each in free if not each.startswith("hadir"))  # those are the server's own accounts
 
 
-def broker_answer(broker: Mapping[str, Any], joined: Joined) -> dict[str, Any]:
-    """Return the body of the answer to a join; the broker's side of it is given."""
+def answer_to(joined: Joined, broker: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of the answer to a join; the broker's side of it is given. It carries no secret."""
     return {
         "agent_id": joined.agent.agent_id,
         "site_id": joined.site.site_id,
         "site_name": joined.site.name,
         "timezone": joined.site.timezone,
-        "token": joined.token,
-        "manifest_key": joined.agent.manifest_key,
-        "broker": {**broker, "username": joined.agent.agent_id, "password": joined.broker_password},
+        "broker": {**broker, "username": joined.agent.agent_id},
     }

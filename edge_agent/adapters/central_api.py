@@ -1,14 +1,17 @@
 """The server's HTTP endpoints for agents; its failures become CentralError, once, here."""
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from common import topics, wire
-from common.events import Ack, Envelope, Manifest
+from common.events import Ack, Manifest
+from common.letters import Letter, bundle, unbundle
+from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.trust import context_for, session_with
 
 PIECE_BYTES = 1 << 13  # of a download: at most so much is lost when it breaks off
 TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
@@ -35,17 +38,35 @@ class PendingPhoto:
 class CentralAPI:
     """One agent's view of the server. Not for several threads at once."""
 
-    def __init__(self, server_url: str, token: str = "", model_id: str = "") -> None:
-        """model_id: what this agent recognises with; photos to embed are asked for by it."""
+    def __init__(self, server_url: str, token: str = "", model_id: str = "", *, ca_pem: str = "") -> None:
+        """model_id: what this agent recognises with; photos to embed are asked for by it.
+
+        ca_pem: the server's own CA, which is then the only one that is trusted.
+        """
         self.url = server_url.rstrip("/")
-        self._http = requests.Session()
+        self._http = session_with(context_for(ca_pem))
         if token:
             self._http.headers["Authorization"] = f"Bearer {token}"
         if model_id:
             self._http.headers[topics.MODEL_HEADER] = model_id
 
+    @classmethod
+    def of(cls, identity: Identity, model_id: str = "") -> "CentralAPI":
+        """Return the server as it is known to an agent that has joined."""
+        return cls(identity.server_url, identity.token, model_id, ca_pem=identity.server_ca_pem)
+
     def join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return self._json("POST", "join", body=request)
+
+    def knock(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json("POST", "knock", body=request)
+
+    def knock_state(self, request_id: str) -> str:
+        """Return open, approved, refused or expired."""
+        return str(self._json("POST", "knock/state", body={"request_id": request_id}).get("state"))
+
+    def claim(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json("POST", "knock/claim", body=request)
 
     def manifest(self, held: int | None = None) -> Manifest:
         """Return what is to be held now; held: the gallery's generation that is, for the server to know."""
@@ -73,8 +94,21 @@ class CentralAPI:
     def post_enrolment(self, photo_id: str, result: Mapping[str, Any]) -> None:
         self._ask("POST", f"enrolments/{photo_id}/result", data=json.dumps(result).encode())
 
-    def post_events(self, envelope: Envelope) -> Ack:
-        return self._read(Ack, self._ask("POST", "events", data=wire.encode(envelope)).content)
+    def post_events(self, envelope: bytes) -> Ack:
+        """Bring an encoded Envelope by the other road than MQTT."""
+        return self._read(Ack, self._ask("POST", "events", data=envelope).content)
+
+    def post_messages(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Bring messages by the other road than MQTT; return what MQTT would have brought down."""
+        answer = self._ask("POST", "messages", data=bundle(letters)).content
+        try:
+            return unbundle(answer)
+        except wire.MalformedMessage as error:
+            raise CentralError(f"{self.url} did not answer as a Hadir server does: {error}") from error
+
+    def renew_account(self, password: str) -> dict[str, Any]:
+        """Open this agent's account at the broker with that password; the answer says where the broker is."""
+        return self._json("PUT", "broker-account", body={"password": password})
 
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")

@@ -5,10 +5,12 @@ import ctypes
 import hashlib
 import os
 import platform
+import secrets
 import shutil
 import sys
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 from common.events import Clock
@@ -71,6 +73,20 @@ def load_percent() -> float | None:
         return None
 
 
+def mono_ms() -> int:
+    """Return the clock that never jumps, in ms; on Linux it counts from the boot, for every process alike."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@cache
+def boot_id() -> str:
+    """Return what names this boot of the machine, and so what mono_ms counts from; 32 hex digits."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+    except OSError:
+        return secrets.token_hex(16)  # of this process: its monotonic clock may be its own too
+
+
 def rss_mb() -> int | None:
     """Return the memory that this process holds, in MB; None where the system does not tell."""
     try:
@@ -98,11 +114,18 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def hardware_id() -> str:
-    """Return what tells this machine from others, also from copies of its disk; 32 hex digits."""
+def hardware_id(home: Path) -> str:
+    """Return what tells an agent from others: its machine and its folder; 32 hex digits.
+
+    Another machine with a copy of the disk has another one, and so has a second agent on this machine; the
+    same folder has the same one again, however often it joins.
+    """
     try:
         machine = Path("/etc/machine-id").read_text().strip()
     except OSError:
         machine = ""
-    seed = f"{machine}|{uuid.getnode():012x}|{platform.machine()}"
+    node = uuid.getnode()
+    if node >> 40 & 1:  # made up, anew in each process, because no network card has an address
+        node = 0
+    seed = f"{machine}|{node:012x}|{platform.machine()}|{home.resolve()}"
     return hashlib.sha256(seed.encode()).hexdigest()[:32]

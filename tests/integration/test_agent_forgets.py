@@ -102,7 +102,7 @@ def test_a_revoked_agent_cannot_use_its_code_again(world, tmp_path):
     identity = world.join(tmp_path / "box", code)
     with UnitOfWork(world.web.engine) as work:
         work.session.get_one(models.Agent, identity.agent_id).revoked_at = datetime.now(UTC)
-    with pytest.raises(JoinError, match="revoked"):
+    with pytest.raises(JoinError, match="has been used"):
         world.join(tmp_path / "box", code)
     (agent,) = world.web.rows(models.Agent)
     assert agent.revoked_at is not None

@@ -1,9 +1,11 @@
 """What an agent and the web server say to each other over HTTP: joining, enrolment, galleries, events."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +13,14 @@ from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
 from common.events import Command
 from common.ids import EmployeeId
+from common.join_link import JoinLink, read_link
 from common.signing import gallery_digest, signed
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.identity_file import IdentityError, load_identity
-from edge_agent.join import JoinError, preflight, read_link
+from edge_agent.adapters.joining_file import Made
+from edge_agent.join import about_this_box, secrets_for
+from edge_agent.preflight import JoinError, preflight
 from tests.agent_world import CORRUPT, DAY_S, PORTRAIT, AgentWorld, EdgeBox, a_box, an_agent_world
 from tests.link_world import a_draft
 from tests.vision_world import TEXTURE, face_of
@@ -50,19 +55,52 @@ def test_a_code_lets_one_machine_in(world, tmp_path):
     assert identity.token not in (kept.token_hash, kept.manifest_key)
 
 
-def test_joining_again_from_the_same_machine_is_harmless(world, tmp_path):
-    """A machine that lost the answer and repeats the join is the same agent with the same secrets."""
+def told(made: Made, home: Path, code: str) -> dict[str, str]:
+    """What a box sends with a code."""
+    secrets = {"broker_password": made.broker_password, "manifest_key": made.manifest_key}
+    return about_this_box(home, "Gate box") | secrets | {"code": code, "token_sha256": made.token_hash}
+
+
+def test_an_answer_that_was_lost_can_be_asked_for_again(world, tmp_path):
+    """The box kept its secrets before it sent them: the same code with the same ones is the same agent."""
+    home, code = tmp_path / "edge", world.code()
+    made = secrets_for(JoinLink(world.url, code), home / "identity.json", "")
+    assert (home / "joining.json").stat().st_mode & 0o777 == 0o600
+    lost = CentralAPI(world.url).join(told(made, home, code))
+
+    identity = world.join(home, code.lower().replace("-", ""))
+
+    assert (identity.token, identity.broker.password) == (made.token, made.broker_password)
+    assert [each.agent_id for each in world.web.rows(models.Agent)] == [lost["agent_id"]]
+    assert identity == load_identity(home / "identity.json")
+    assert not (home / "joining.json").exists()
+
+
+def test_an_answer_carries_no_secret(world, tmp_path):
+    """What the box made stays its own: the server repeats none of it, and keeps of the token only a hash."""
+    made = secrets_for(JoinLink(world.url), tmp_path / "identity.json", "")
+    answer = json.dumps(CentralAPI(world.url).join(told(made, tmp_path, world.code())))
+    secrets = (made.token, made.token_hash, made.broker_password, made.manifest_key)
+    assert not [each for each in secrets if each in answer]
+    kept = [repr(vars(row)) for table in (models.Agent, models.JoinCode) for row in world.web.rows(table)]
+    assert not [each for each in (made.token, made.broker_password) if each in "".join(kept)]
+
+
+@pytest.mark.parametrize("changed", ["hardware_id", "token_sha256", "broker_password", "manifest_key"])
+def test_a_used_code_is_worth_nothing_with_anything_else(world, tmp_path, changed):
+    """Another machine, or other secrets on the same one, are no repetition."""
     code = world.code()
-    first = world.join(tmp_path / "edge", code)
-    again = world.join(tmp_path / "edge", code.lower().replace("-", ""))
-    assert again == first == load_identity(tmp_path / "edge" / "identity.json")
-    assert len(world.web.rows(models.Agent)) == 1
+    made = secrets_for(JoinLink(world.url), tmp_path / "identity.json", "")
+    CentralAPI(world.url).join(told(made, tmp_path, code))
+    with pytest.raises(CentralError, match="has been used"):
+        CentralAPI(world.url).join(told(made, tmp_path, code) | {changed: "5a" * 32})
 
 
 def test_a_code_that_another_machine_used_is_spent(world, tmp_path):
     """A code is good for one machine, and the second is told so without getting an identity."""
     code = world.code()
-    CentralAPI(world.url).join({"code": code, "hardware_id": "another machine", "name": "First"})
+    offer = dict.fromkeys(("token_sha256", "broker_password", "manifest_key"), "5a" * 32)
+    CentralAPI(world.url).join({"code": code, "hardware_id": "another machine", "name": "First", **offer})
     with pytest.raises(JoinError, match=r"has been used\. Ask for a new one"):
         world.join(tmp_path / "edge", code)
     assert not (tmp_path / "edge" / "identity.json").exists()
@@ -99,9 +137,9 @@ def test_the_preflight_speaks_in_words(free_port):
     """A closed port and an unknown name are told apart, each with what a technician can check."""
     port = free_port()
     with pytest.raises(JoinError, match=f"127.0.0.1 refuses connections on port {port}"):
-        preflight(read_link(f"http://127.0.0.1:{port}/7K3M-9QXB").server_url)
+        preflight(read_link(f"http://127.0.0.1:{port}/7K3M-9QXB"))
     with pytest.raises(JoinError, match=r"the name hadir\.invalid is not known to DNS"):
-        preflight("https://hadir.invalid")
+        preflight(read_link("https://hadir.invalid"))
 
 
 def test_a_photo_becomes_a_person_that_is_recognised(world, box):
@@ -241,12 +279,13 @@ def test_events_over_http_are_stored_once(world, box):
     """The ack is the answer; the same envelope again gets the same ack and changes nothing."""
     drafts = [a_draft(camera_id="door") for _ in range(3)]
     box.outbox.append(drafts, now=round(time.time() * 1000))
-    envelope = box.outbox.batch(0)
+    batch = box.outbox.batch(0)
+    envelope = batch.payload
 
     ack, stored = box.api.post_events(envelope), world.web.rows(models.Event)
     assert box.api.post_events(envelope) == ack
     assert (ack.epoch, ack.seq) == (box.outbox.epoch, 3)
-    assert [each.event_id for each in stored] == [each.event_id for each in envelope.events]
+    assert [each.event_id for each in stored] == [each.event_id for each in batch.envelope.events]
     repeated = world.web.rows(models.Event)
     assert [(each.id, each.received_at) for each in repeated] == [(e.id, e.received_at) for e in stored]
     assert box.outbox.acknowledge(ack) == 3
@@ -259,7 +298,7 @@ def test_a_face_crop_follows_its_event(world, box):
     box.outbox.append([a_draft(camera_id="door", snapshot=name)], now=round(time.time() * 1000))
     box.errands.stop()
     assert box.evidence.send(box.outbox, box.api) == 0
-    box.outbox.acknowledge(box.api.post_events(box.outbox.batch(0)))
+    box.outbox.acknowledge(box.api.post_events(box.outbox.batch(0).payload))
     jpeg = (box.evidence.folder / name).read_bytes()
 
     assert box.evidence.send(box.outbox, box.api) == 1

@@ -176,7 +176,7 @@ def test_the_report_command_prints_two_files(server, hadir):
     assert csv.suffix == ".csv"
     with UnitOfWork(server) as work:
         assert work.session.scalars(select(ReportRun)).one().state == "ready"
-    assert hadir("report", "--site", "moon").stderr.strip() == "There is no site moon."
+    assert hadir("report", "--site", "moon").stderr.strip() == "There is no site moon; there are: plant."
     assert hadir("report", "--site", "plant", "--date", "today").returncode == 2
 
 

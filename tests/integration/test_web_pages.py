@@ -341,12 +341,18 @@ def test_a_report_can_be_made_now_and_fetched(world):
 
 def test_a_join_code_is_shown_once_and_never_kept(world):
     """With the exact command; the database has only its hash."""
-    reply = post(world.client("admin"), "/cameras/join-code", {"agent_name": "Lobby", "site_id": "plant"})
-    code = reply.text.split('class="big-code">')[1].split("<")[0]
-    assert f"./hadir agent join http://127.0.0.1:8080/{code}" in reply.text
-    kept = world.rows(models.JoinCode)[0]
-    assert code.replace("-", "") not in repr(vars(kept))
-    assert code not in world.client("admin").get("/cameras/").text
+    client = world.client("admin")
+    reply = post(client, "/cameras/join-code", {"agent_name": "Lobby", "site_id": "plant"})
+    assert (reply.status_code, reply.headers["Location"]) == (302, "/cameras/#join-code")
+    shown = client.get("/cameras/")
+    code = shown.text.split('class="big-code">')[1].split("<")[0]
+    assert f"./hadir agent join http://127.0.0.1:8080/{code}" in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "<svg" in shown.text.split("qr-frame")[1]
+    kept = world.rows(models.JoinCode)
+    assert code.replace("-", "") not in repr(vars(kept[0]))
+    assert code not in client.get("/cameras/").text
+    assert len(world.rows(models.JoinCode)) == 1
 
 
 def test_static_files_may_be_kept_by_the_browser(world):

@@ -26,7 +26,7 @@ CAMERA = "cameras:\n  - {camera_id: gate, url: 'rtsp://u:p@10.0.0.5/1', zone: lo
 def test_what_is_left_out_has_a_default(tmp_path):
     """A camera is all that must be given."""
     config = read(tmp_path, CAMERA)
-    assert (config.still_every_s, config.heartbeat_s, config.spool.max_mb) == (30, 15, 500)
+    assert (config.still_every_s, config.heartbeat_s, config.spool.max_mb) == (30, 15, 1000)
     assert (config.cameras[0].name, config.cameras[0].sample_fps) == ("gate", 5)
 
 

@@ -1,6 +1,6 @@
 """Events: append-only facts, each stored once whatever arrives how often."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -10,18 +10,20 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Event, EventMark
 
+MOST_IN_A_QUESTION = 500
 
-def add(session: Session, row: Mapping[str, Any]) -> bool:
-    """Store the event; False when it is there already."""
+
+def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Store events, each a row of the table; return those that are new, each once."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    new = insert(Event).values(**row).on_conflict_do_nothing().returning(Event.id)
-    return session.scalar(new) is not None
-
-
-def has_number(session: Session, agent_id: str, epoch: str, seq: int) -> bool:
-    """Tell whether that agent's event of that number is recorded."""
-    same = (Event.agent_id == agent_id, Event.epoch == epoch, Event.seq == seq)
-    return session.scalar(select(Event.id).where(*same)) is not None
+    table = Event.__table__
+    statement = insert(table).on_conflict_do_nothing().returning(table.c.event_id)
+    new_ids = set(session.connection().execute(statement, list(rows)).scalars())
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        if row["event_id"] in new_ids:
+            found.setdefault(row["event_id"], row)
+    return list(found.values())
 
 
 def seen_at(session: Session, employee_id: str, day: date) -> list[datetime]:
@@ -48,21 +50,34 @@ def mark(session: Session, agent_id: str, epoch: str) -> int:
     return row.seq if row else 0
 
 
+def note_repeats(session: Session, agent_id: str, epoch: str, count: int) -> None:
+    """Count events that came again, for whoever wonders how often that happens."""
+    if count and (row := session.get(EventMark, (agent_id, epoch))):
+        row.repeats += count
+
+
 def raise_mark(session: Session, agent_id: str, epoch: str, at_least: int, now: datetime) -> int:
     """Move the mark to at_least, and on over every number that is recorded; return where it stands."""
     row = session.get(EventMark, (agent_id, epoch))
     if row is None:
-        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, updated_at=now)
+        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, repeats=0, updated_at=now)
         session.add(row)
-    row.seq = _contiguous(max(row.seq, at_least), _numbers_above(session, agent_id, epoch, row.seq))
+    reached = max(row.seq, at_least)
+    row.seq = _contiguous(reached, _numbers_above(session, agent_id, epoch, reached))
     row.updated_at = now
     session.flush()
     return row.seq
 
 
-def _numbers_above(session: Session, agent_id: str, epoch: str, seq: int) -> Iterable[int]:
-    above = select(Event.seq).where(Event.agent_id == agent_id, Event.epoch == epoch, Event.seq > seq)
-    return session.scalars(above.order_by(Event.seq))
+def _numbers_above(session: Session, agent_id: str, epoch: str, seq: int) -> Iterator[int]:
+    """Yield the recorded numbers above seq in order; a few are asked for at a time, as one hole ends it."""
+    while True:
+        above = select(Event.seq).where(Event.agent_id == agent_id, Event.epoch == epoch, Event.seq > seq)
+        numbers = session.scalars(above.order_by(Event.seq).limit(MOST_IN_A_QUESTION)).all()
+        yield from numbers
+        if len(numbers) < MOST_IN_A_QUESTION:
+            return
+        seq = numbers[-1]
 
 
 def _contiguous(mark: int, numbers: Iterable[int]) -> int:
