@@ -6,37 +6,40 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from common import VERSION
-from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, Heartbeat
+from common.events import Birth, CameraInfo, Command, ConfigError, Heartbeat
 from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
+from edge_agent.adapters.config_file import ConfigFile, owner_of
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
 from edge_agent.adapters.shared_analyser import shared
+from edge_agent.adapters.still import still_jpeg
+from edge_agent.camera_set import CameraSet
 from edge_agent.camera_worker import CameraWorker
 from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
+from edge_agent.config_keeper import PATIENCE, ConfigKeeper, Hooks, Patience
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
-from edge_agent.errands import Errands
+from edge_agent.errands import Errands, Undone
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.ignored import IgnoredFaces
 from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
+from edge_agent.wanted_config import Plan, without_secrets
 
 log = logging.getLogger("hadir.agent")
 
 WATCH_EVERY_S = 0.5
-STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
 EXIT_OK, EXIT_THREAD_DIED, EXIT_LEAKED = 0, 70, 70  # systemd starts the agent again after either
 
 
@@ -63,6 +66,10 @@ class Paths:
         return self.home / "ignore"
 
     @property
+    def config(self) -> Path:
+        return self.home / "config.json"
+
+    @property
     def crops(self) -> Path:
         return self.home / "crops"
 
@@ -76,6 +83,7 @@ class Agent:
         identity: Identity,
         analyser: FaceAnalyser,
         liveness: LivenessWatch | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         paths = Paths(config.home)
         self._config, self._identity, self._analyser = (
@@ -84,7 +92,12 @@ class Agent:
             shared(analyser, config.execution.workers or machine.processors()),
         )
         self._liveness = liveness
-        self._policy = policy_of(analyser.policy, config.match)
+        server = CentralAPI(identity.server_url, identity.token)  # one a thread
+        self._configured = ConfigKeeper(
+            ConfigFile(paths.config, owner_of(identity)), config, identity.manifest_key, server, patience
+        )
+        plan = self._configured.plan
+        self._policy = policy_of(analyser.policy, plan.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
         self._keeper = GalleryKeeper(
@@ -98,7 +111,7 @@ class Agent:
         self._recorder = Recorder(
             self._outbox, crops, model_id=analyser.model_id, gallery_gen=lambda: self._keeper.gen
         )
-        self._cameras = [self._worker(camera) for camera in config.cameras]
+        self._cameras = CameraSet(self._worker, plan.cameras, gone=self._configured.known_cameras)
         api = CentralAPI(identity.server_url, identity.token, analyser.model_id)
         self._errands = Errands(
             api,
@@ -107,6 +120,8 @@ class Agent:
             self._outbox,
             crops,
             lambda result: self._link.send_result(result),
+            also_hear=self._configured.hear,
+            more={"still": self._still},
         )
         self._link = MQTTLink(identity, self._outbox, self._voice(), heartbeat_s=config.heartbeat_s)
 
@@ -129,7 +144,7 @@ class Agent:
         return AgentVoice(
             birth=self._birth,
             heartbeat=self._heartbeat,
-            cameras=self._camera_states,
+            cameras=self._cameras.statuses,
             on_manifest=self._errands.hear,
             on_command=self._errands.do,
             post_events=api.post_events,
@@ -142,13 +157,17 @@ class Agent:
 
     def run(self, stop: threading.Event) -> int:
         """Work until stop is set; return an exit status. A part that died ends it all, with its name."""
-        parts: list[Any] = [self._recorder, self._errands, self._link, *self._cameras]
-        for part in parts:
+        parts: list[Any] = [self._recorder, self._errands, self._link, self._configured]
+        for part in (self._recorder, self._errands, self._link, self._cameras):
             part.start()
-        log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
+        self._configured.start(
+            Hooks(self._apply, self._unfit, self._cameras.looks, self._link.introduce_again)
+        )
+        log.info("%d cameras, model %s", len(self._cameras.cameras), self._analyser.model_id)
         status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
-            if dead := [_name(part) for part in parts if not part.is_alive()]:
+            dead = [type(part).__name__ for part in parts if not part.is_alive()]
+            if dead := dead + [f"camera {each}" for each in self._cameras.dead()]:
                 log.critical("%s died or hangs: the agent ends, to be started again", " and ".join(dead))
                 status = EXIT_THREAD_DIED
                 break
@@ -157,17 +176,43 @@ class Agent:
                 log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
                 status = EXIT_LEAKED
                 break
-        _stop_together(self._cameras)
+        self._configured.stop()
+        self._cameras.stop()
         for part in (self._recorder, self._errands, self._link):
             part.stop()
         self._outbox.close()
         return status
 
+    # -- what the dashboard may change, and ask for ----------------------------------------------------------
+
+    def _apply(self, plan: Plan) -> None:
+        """Run a plan from now on. The models stay; only cameras that changed are stopped and started."""
+        self._policy = policy_of(self._analyser.policy, plan.match)  # first: new cameras begin with it
+        self._cameras.use(self._policy)
+        self._cameras.replace(plan.cameras)
+
+    def _unfit(self, plan: Plan) -> ConfigError | None:
+        """Return why this model cannot be asked for the plan's thresholds, if it cannot."""
+        try:
+            policy_of(self._analyser.policy, plan.match)
+        except ValueError as error:
+            return ConfigError(key="match", words=str(error))
+        return None
+
+    def _still(self, command: Command, api: CentralAPI) -> str:
+        """Bring the server one picture of a camera, for somebody to draw on."""
+        camera_id = str(command.args.get("camera_id", ""))
+        if (picture := self._cameras.newest(camera_id)) is None:
+            look = self._cameras.looks().get(camera_id)
+            raise Undone(f"no picture ({look.reason.value or 'starting'})" if look else "no such camera here")
+        api.put_still(camera_id, still_jpeg(picture))
+        return "a picture was brought"
+
     # -- what the link asks for; all of it quick -------------------------------------------------------------
 
     def _birth(self, sid: str) -> Birth:
         self._errands.server_is_back()
-        spool = self._outbox.state()
+        spool, standing = self._outbox.state(), self._configured.standing()
         return Birth(
             sid=sid,
             ts=_now_ms(),
@@ -177,18 +222,22 @@ class Agent:
             epoch=self._outbox.epoch,
             cameras=tuple(
                 CameraInfo(camera_id=each.camera_id, name=each.name, zone=each.zone)
-                for each in self._config.cameras
+                for each in self._cameras.cameras
             ),
+            config_gen=standing.gen,
+            config_wanted=standing.wanted,
+            config_origin=standing.origin,
+            config_errors=standing.errors,
             gallery_gen=self._keeper.gen,
             spool_depth=spool.depth,
             spool_dropped=spool.dropped,
-            extra=dict(self._analyser.execution),
+            extra=dict(self._analyser.execution)
+            | {"configuration": without_secrets(self._configured.plan) | {"stage": standing.stage.value}},
         )
 
     def _heartbeat(self, sid: str) -> Heartbeat:
         now = _now_ms()  # first: what comes into being from here on is later than this
-        in_hand = [ts for camera in self._cameras for ts in camera.in_hand()]
-        in_hand += self._recorder.in_hand()
+        in_hand = [*self._cameras.in_hand(), *self._recorder.in_hand()]  # in this order: that is their way
         spool = self._outbox.state()
         return Heartbeat(
             sid=sid,
@@ -199,32 +248,12 @@ class Agent:
             spool_oldest_ts=spool.oldest_ts,
             gallery_gen=self._keeper.gen,
             interval_s=self._config.heartbeat_s,
-            cameras=tuple(self._camera_health()),
+            cameras=tuple(self._cameras.health()),
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
             cpu_percent=machine.load_percent(),
             extra={"rss_mb": machine.rss_mb()},
         )
-
-    def _camera_health(self) -> Iterable[CameraHealth]:
-        for worker in self._cameras:
-            health = worker.health()
-            yield CameraHealth(
-                camera_id=worker.camera.camera_id,
-                state=health.state,
-                since=health.since_ms,
-                reason=health.reason,
-                fps=round(health.fps, 2),
-                last_frame_age_ms=health.last_frame_age_ms,
-            )
-
-    def _camera_states(self) -> list[CameraStatus]:
-        return [
-            CameraStatus(
-                camera_id=each.camera_id, state=each.state, since=each.since, ts=_now_ms(), reason=each.reason
-            )
-            for each in self._camera_health()
-        ]
 
 
 def run_agent(
@@ -242,16 +271,6 @@ def run_agent(
         logging.shutdown()
         os._exit(status)
     return status
-
-
-def _stop_together(cameras: Iterable[CameraWorker]) -> None:
-    """Stop all cameras at once: one that does not answer takes seconds, and there may be many."""
-    stops = [threading.Thread(target=each.stop, daemon=True) for each in cameras]
-    until = time.monotonic() + STOP_S
-    for each in stops:
-        each.start()
-    for each in stops:
-        each.join(max(0.0, until - time.monotonic()))
 
 
 def policy_of(default: MatchPolicy, overrides: MatchOverrides) -> MatchPolicy:
@@ -272,10 +291,6 @@ def open_spool(path: Path, identity: Identity, limits: SpoolLimits) -> Outbox:
                 part.rename(aside.with_name(aside.name + suffix))
         log.error("%s; it is now %s, and a new spool begins", error, aside.name)
         return Outbox(path, identity.agent_id, limits)
-
-
-def _name(part: Any) -> str:
-    return f"camera {part.camera.camera_id}" if isinstance(part, CameraWorker) else type(part).__name__
 
 
 def _now_ms() -> int:

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from common import VERSION
 from common.logs import set_up
 from common.settings import SettingsError
-from edge_agent.config import EdgeConfig, read_edge_config
+from edge_agent.config import EdgeConfig, read_edge_config, secrets_of
 
 if TYPE_CHECKING:
     from edge_agent.check import Finding
@@ -84,7 +83,7 @@ def _run(args: argparse.Namespace) -> int:
     config = _config(args)
     try:
         identity = load_identity(Paths(config.home).identity)
-        set_up(config.log_level, secrets=(*identity.secrets(), *_camera_secrets(config)))
+        set_up(config.log_level, secrets=(*identity.secrets(), *secrets_of(config.cameras)))
         analyser = choose_engine(
             config.models,
             allow_dlib=config.allow_dlib,
@@ -134,7 +133,7 @@ def _check(args: argparse.Namespace) -> int:
         return _fail(f"There is no camera {args.camera!r} in {args.config}; there are: {known}.", EXIT_USAGE)
     if not 1 <= args.seconds <= 600:
         return _fail("--seconds must be from 1 to 600.", EXIT_USAGE)
-    set_up("ERROR", secrets=_camera_secrets(config))
+    set_up("ERROR", secrets=secrets_of(config.cameras))
     good = True
     for finding in findings(config, _say, cameras=cameras, look_s=args.seconds):
         good = good and finding.is_good
@@ -152,12 +151,6 @@ def _as_json(finding: "Finding") -> str:
     if finding.is_advice:
         told["is_advice"] = True
     return json.dumps(told | ({"camera": finding.numbers} if finding.numbers else {}))
-
-
-def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:
-    urls = (url for camera in config.cameras for url in (camera.url, camera.sub_url) if "@" in url)
-    passwords = (urlsplit(url).password for url in urls)
-    return tuple(password for password in passwords if password)
 
 
 def _say(words: str) -> None:

@@ -4,8 +4,9 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import random
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ POLL_S = 600.0  # pushes are only hints: everything is asked for anyway
 CROPS_EVERY_S = 5.0
 
 
+class Undone(Exception):
+    """A command could not be obeyed; says why."""
+
+
 class Errands:
     """The link hands over manifests and commands; nothing here ever blocks it."""
 
@@ -37,9 +42,14 @@ class Errands:
         outbox: Outbox,
         evidence: Evidence | None,
         report: Callable[[CommandResult], None],
+        *,
+        also_hear: Callable[[Manifest], None] = lambda _: None,
+        more: Mapping[str, Callable[[Command, CentralAPI], str]] = MappingProxyType({}),
     ) -> None:
+        """also_hear: who else wants every manifest; more: further commands, each answers or raises Undone."""
         self._api, self._keeper, self._analyser = api, keeper, analyser
         self._outbox, self._evidence, self._report = outbox, evidence, report
+        self._also_hear, self._more = also_hear, more
         self._ready = threading.Condition()
         self._commands: list[Command] = []
         self._stopping = self._all_due = self._nudged = False
@@ -61,6 +71,7 @@ class Errands:
             self._thread.join(2)  # it may hang in a request; nothing is lost with it
 
     def hear(self, manifest: Manifest) -> None:
+        self._also_hear(manifest)
         if self._keeper.hear(manifest):
             self._nudge()
 
@@ -121,7 +132,9 @@ class Errands:
 
     def _poll(self) -> None:
         self._embed_pending()
-        self._keeper.hear(self._api.manifest())  # after that: it then speaks of the new templates too
+        manifest = self._api.manifest()  # after that: it then speaks of the new templates too
+        self._also_hear(manifest)
+        self._keeper.hear(manifest)
 
     def _do_what_is_due(self) -> None:
         with self._ready:
@@ -139,10 +152,14 @@ class Errands:
             match command.kind:
                 case "enrol":
                     detail = self._embed(str(command.args.get("photo_id", "")))
-                case "sync" | "purge":
+                case "sync" | "purge" | "reload":
                     self._poll()
+                case kind if kind in self._more:
+                    detail = self._more[kind](command, self._api)
                 case kind:
                     ok, detail = False, f"this agent does not know how to {kind}"
+        except Undone as error:
+            ok, detail = False, str(error)
         except CentralError as error:
             ok, detail = False, str(error)
             self._all_due = self._all_due or not error.permanent  # the poll does it later

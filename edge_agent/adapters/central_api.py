@@ -93,6 +93,13 @@ class CentralAPI:
     def post_events(self, envelope: Envelope) -> Ack:
         return self._read(Ack, self._ask("POST", "events", data=wire.encode(envelope)).content)
 
+    def configuration(self) -> bytes:
+        """Return the newest configuration that the dashboard has for this agent, as it is signed for."""
+        return self._ask("GET", "config").content
+
+    def put_still(self, camera_id: str, jpeg: bytes) -> None:
+        self._ask("PUT", f"stills/{camera_id}", data=jpeg, mime="image/jpeg")
+
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")
 

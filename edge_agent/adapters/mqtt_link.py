@@ -91,7 +91,7 @@ class MQTTLink:
         self._topics = topics.AgentTopics(identity.agent_id)
         self._protocol = identity.broker.protocol
         self._results: deque[CommandResult] = deque()
-        self._stopping = threading.Event()
+        self._stopping, self._has_changed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
 
@@ -104,6 +104,10 @@ class MQTTLink:
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
         self._results.append(result)
+
+    def introduce_again(self) -> None:
+        """Say anew what this agent is, and how its cameras are; from any thread."""
+        self._has_changed.set()
 
     def stop(self) -> None:
         """Send what is left, say goodbye, and end; within a few seconds."""
@@ -262,15 +266,21 @@ class _Session:
     def _introduce(self) -> None:
         """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
         self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
+        self._tell_birth()
+        self.drain.rewind()
+
+    def _tell_birth(self) -> None:
+        self.link._has_changed.clear()  # first: what changes from here on is told again
         self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
         self.told.clear()
         self.heartbeat_due = self.cameras_due = 0.0
-        self.drain.rewind()
 
     def _turn(self) -> None:
         self._loop()
         while self.inbox:
             self._hear(self.inbox.popleft())
+        if self.link._has_changed.is_set():
+            self._tell_birth()
         now = time.monotonic()
         if now >= self.cameras_due:
             self.cameras_due = now + min(1.0, self.link.heartbeat_s)
