@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
+    agent_config,
     agent_gallery,
     agent_joining,
     agent_link,
@@ -120,7 +121,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 def _register(app: Flask) -> None:
     for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
         app.register_blueprint(page.blueprint)
-    agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
+    agents = (agent_joining, agent_link, agent_gallery, agent_config, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)

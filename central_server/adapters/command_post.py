@@ -9,10 +9,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from central_server.adapters.broker_accounts import BrokerAccounts
+from central_server.adapters.sealing import Seal
 from central_server.config import ServerConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.configure_agent import PURPOSE, served
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
+from central_server.services.take_still import sweep_stills
 from common import wire
 from common.events import Command
 from common.topics import AgentTopics
@@ -33,6 +36,7 @@ class CommandPost:
 
     def __init__(self, config: ServerConfig, engine: Engine, publish: Publish) -> None:
         self.config, self.engine, self.publish = config, engine, publish
+        self._seal = Seal(config.secret_key, PURPOSE)
         self._told: dict[str, tuple[object, ...]] = {}
         self._revoked: set[str] = set()
         self._swept: object = None
@@ -46,7 +50,8 @@ class CommandPost:
             commands = session.scalars(select(AgentCommand.command_id).where(*waiting)).all()
         changed: dict[str, tuple[object, ...]] = {}
         for agent in agents:
-            stamp = (stamps.get((agent.site_id, agent.model_id)), agent.model_id, agent.manifest_key)
+            gallery = stamps.get((agent.site_id, agent.model_id))
+            stamp = (gallery, agent.model_id, agent.manifest_key, agent.config_gen)
             if agent.revoked_at is None and self._told.get(agent.agent_id) != stamp:
                 changed[agent.agent_id] = stamp
         if changed:
@@ -58,11 +63,14 @@ class CommandPost:
             with UnitOfWork(self.engine) as work:
                 sweep_photos(work, self.config.home)
             self._swept = stamps
+        sweep_stills(self.config.home, now=now)
 
     def _publish_manifests(self, changed: dict[str, tuple[object, ...]], now: datetime) -> None:
         with UnitOfWork(self.engine) as work:
             for agent_id, stamp in changed.items():
-                manifest = current_manifest(work, work.session.get_one(Agent, agent_id), now=now)
+                agent = work.session.get_one(Agent, agent_id)
+                config = served(work, agent, self._seal)
+                manifest = current_manifest(work, agent, now=now, config=config)
                 self.publish(AgentTopics(agent_id).manifest, wire.encode(manifest), retain=True)  # type: ignore[arg-type]
                 self._told[agent_id] = stamp
 

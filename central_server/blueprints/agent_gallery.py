@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from central_server.blueprints.agent_access import PREFIX, for_agents, refused
-from central_server.blueprints.extensions import utc_now
+from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.services import publish_gallery
+from central_server.services import configure_agent, publish_gallery
 from common import wire
 
 blueprint = Blueprint("agent_gallery", __name__, url_prefix=PREFIX)
@@ -18,7 +18,8 @@ blueprint = Blueprint("agent_gallery", __name__, url_prefix=PREFIX)
 @blueprint.get("/manifest")
 @for_agents
 def manifest(work: UnitOfWork, agent: Agent) -> Any:
-    current = publish_gallery.current_manifest(work, agent, now=utc_now())
+    config = configure_agent.served(work, agent, hadir().seal(configure_agent.PURPOSE))
+    current = publish_gallery.current_manifest(work, agent, now=utc_now(), config=config)
     return Response(wire.encode(current), mimetype="application/json")
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Agent, Employee, EnrolmentPhoto, FaceTemplate, TemplateLog
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import audit
+from central_server.services.configure_agent import NO_CONFIG, Served
 from common.events import Manifest
 from common.signing import gallery_digest, signed
 
@@ -81,10 +82,13 @@ def sweep_photos(work: UnitOfWork, home: Path) -> int:
     return len(strays)
 
 
-def current_manifest(work: UnitOfWork, agent: Agent, *, now: datetime) -> Manifest:
-    """Return, signed for this agent, which gallery it should hold."""
+def current_manifest(
+    work: UnitOfWork, agent: Agent, *, now: datetime, config: Served = NO_CONFIG
+) -> Manifest:
+    """Return, signed for this agent, which gallery it should hold, and which configuration."""
     manifest = Manifest(
-        config_gen=0,
+        config_gen=config.gen,
+        config_sha256=config.sha256,
         gallery_gen=_generation(work, agent, agent.model_id),
         gallery_sha256=gallery_digest(_owners(work, agent, agent.model_id)),
         issued=round(now.timestamp() * 1000),

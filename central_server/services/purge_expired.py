@@ -13,6 +13,7 @@ from central_server.services.audit import note
 from central_server.services.erase_files import delete_snapshots
 from central_server.services.publish_gallery import sweep_photos
 from central_server.services.resign_employee import erase_departed
+from central_server.services.take_still import sweep_stills
 
 KEEP_BAD_MESSAGES = timedelta(days=30)
 
@@ -34,6 +35,7 @@ def purge_expired(work: UnitOfWork, rules: RulesConfig, home: Path, *, now: date
         departed=erase_departed(work, home, now=now),
     )
     sweep_photos(work, home)
+    sweep_stills(home, now=now)
     if any((purged.snapshots, purged.bad_messages, purged.departed)):
         note(
             work, "system", "purge", now=now, snapshots=purged.snapshots,
