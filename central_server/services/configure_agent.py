@@ -1,4 +1,4 @@
-"""What the dashboard wants an agent to look after: each change is a new generation, and none is ever changed."""
+"""What the dashboard wants an agent to look after: each change is a new generation, none is ever altered."""
 
 import logging
 import secrets
@@ -176,7 +176,7 @@ def taken_cameras(work: UnitOfWork, agent: Agent, camera_ids: Iterable[str]) -> 
             (Camera.site_id != agent.site_id) | ((Camera.state != "disabled") & Agent.revoked_at.is_(None)),
         )
     )
-    return {camera_id: name for camera_id, name in rows}
+    return {row.camera_id: row.name for row in rows}
 
 
 def _before(work: UnitOfWork, agent: Agent, seal: Sealing) -> AgentSettings:

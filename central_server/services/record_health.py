@@ -68,12 +68,15 @@ def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now:
     agent.spool_depth = heartbeat.spool_depth
     agent.spool_oldest_at = instant(heartbeat.spool_oldest_ts) if heartbeat.spool_oldest_ts else None
     before = agent.health or {}
-    agent.health = {
-        "temperature_c": heartbeat.temperature_c,
-        "disk_free_mb": heartbeat.disk_free_mb,
-        "cpu_percent": heartbeat.cpu_percent,
-    } | dict(heartbeat.extra)
-    agent.health |= {name: before[name] for name in SAID_AT_BIRTH if name in before}
+    agent.health = (
+        {
+            "temperature_c": heartbeat.temperature_c,
+            "disk_free_mb": heartbeat.disk_free_mb,
+            "cpu_percent": heartbeat.cpu_percent,
+        }
+        | dict(heartbeat.extra)
+        | {name: before[name] for name in SAID_AT_BIRTH if name in before}
+    )
     cameras = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     for health in heartbeat.cameras:
         if camera := cameras.get(health.camera_id):

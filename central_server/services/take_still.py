@@ -113,6 +113,5 @@ def _asked(work: UnitOfWork, agent: Agent, camera_id: str) -> AgentCommand | Non
         .order_by(AgentCommand.created_at.desc())
         .limit(50)
     )
-    return next(
-        (each for each in work.session.scalars(newest) if each.args.get("camera_id") == camera_id), None
-    )
+    asked = work.session.scalars(newest)
+    return next((each for each in asked if each.args.get("camera_id") == camera_id), None)
