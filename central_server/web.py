@@ -25,6 +25,7 @@ from central_server.blueprints import (
     attendance,
     auth,
     cameras,
+    configuration,
     dashboard,
     health,
     people,
@@ -119,7 +120,18 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, reports, settings):
+    for page in (
+        auth,
+        dashboard,
+        people,
+        photos,
+        attendance,
+        alerts,
+        cameras,
+        configuration,
+        reports,
+        settings,
+    ):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_link, agent_gallery, agent_config, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from common.ids import CameraId
 
@@ -101,6 +102,10 @@ def is_readable_address(url: str) -> bool:
     """Tell whether a stream's address can be taken apart; one of a file or a webcam can."""
     if "://" not in url or url.lower().startswith("file:"):
         return True
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
     place, rest = re.fullmatch(r"([^/?#]*)(.*)", url.partition("://")[2], re.DOTALL).groups()  # type: ignore[union-attr]
     user, _, host = place.rpartition("@")
     is_odd = "@" in rest or "@" in user or user.count(":") > 1

@@ -84,7 +84,7 @@ class ConfiguredWorld:
             change = self.change()
             with UnitOfWork(self.web.engine) as work:
                 row = work.session.get_one(AgentRow, self.identity.agent_id)
-                before = configure_agent.wanted_settings(work, row, self.seal)
+                before = configure_agent.wanted_settings(work.session, row, self.seal)
                 known = camera.camera_id if before and before.camera(camera.camera_id) else ""
                 configure_agent.put_camera(work, row, self.seal, camera, change, known)
         return self.row().config_gen

@@ -69,7 +69,7 @@ class CommandPost:
         with UnitOfWork(self.engine) as work:
             for agent_id, stamp in changed.items():
                 agent = work.session.get_one(Agent, agent_id)
-                config = served(work, agent, self._seal)
+                config = served(work.session, agent, self._seal)
                 manifest = current_manifest(work, agent, now=now, config=config)
                 self.publish(AgentTopics(agent_id).manifest, wire.encode(manifest), retain=True)  # type: ignore[arg-type]
                 self._told[agent_id] = stamp

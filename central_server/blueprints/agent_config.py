@@ -17,7 +17,7 @@ blueprint = Blueprint("agent_config", __name__, url_prefix=PREFIX)
 @for_agents
 def configuration(work: UnitOfWork, agent: Agent) -> Any:
     """The bytes that the manifest signs for. Cameras' passwords are in them: for this agent, and no cache."""
-    current = configure_agent.served(work, agent, hadir().seal(configure_agent.PURPOSE))
+    current = configure_agent.served(work.session, agent, hadir().seal(configure_agent.PURPOSE))
     if not current.gen:
         return refused(404, "The dashboard configures nothing for this agent.")
     etag = f"{current.gen}-{current.sha256[:32]}"

@@ -18,7 +18,7 @@ blueprint = Blueprint("agent_gallery", __name__, url_prefix=PREFIX)
 @blueprint.get("/manifest")
 @for_agents
 def manifest(work: UnitOfWork, agent: Agent) -> Any:
-    config = configure_agent.served(work, agent, hadir().seal(configure_agent.PURPOSE))
+    config = configure_agent.served(work.session, agent, hadir().seal(configure_agent.PURPOSE))
     current = publish_gallery.current_manifest(work, agent, now=utc_now(), config=config)
     return Response(wire.encode(current), mimetype="application/json")
 

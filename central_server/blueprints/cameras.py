@@ -3,9 +3,11 @@
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 
+from central_server.blueprints.config_words import STATES
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.forms import JoinCodeForm, options
 from central_server.blueprints.request_facts import local_now, places, user
+from central_server.db.queries.configuration import config_lines
 from central_server.db.queries.devices import agents, bad_messages, open_join_codes
 from central_server.services.join_agent import make_join_code
 from central_server.services.manage_people import first_site
@@ -50,6 +52,8 @@ def _page(form: JoinCodeForm, code: str = "") -> str:
     return render_template(
         "cameras.html",
         agents=agents(db.session(), places(), now=now),
+        configured=config_lines(db.session()),
+        config_states=STATES,
         bad=bad_messages(db.session(), places()) if user().role == "admin" else (),
         open_codes=open_join_codes(db.session(), now=now),
         form=form,

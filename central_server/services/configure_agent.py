@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, AgentConfig, Camera
 from central_server.db.unit_of_work import UnitOfWork
@@ -66,12 +67,12 @@ class Change:
     note: str = ""
 
 
-def served(work: UnitOfWork, agent: Agent, seal: Sealing) -> Served:
+def served(session: Session, agent: Agent, seal: Sealing) -> Served:
     """Return the newest generation; number 0 when there is none, or when the seal cannot be broken any more.
 
     (Then the agent keeps what it has, and the dashboard says so.)
     """
-    row = _newest(work, agent)
+    row = _newest(session, agent)
     if row is None:
         return NO_CONFIG
     try:
@@ -81,15 +82,15 @@ def served(work: UnitOfWork, agent: Agent, seal: Sealing) -> Served:
         return NO_CONFIG
 
 
-def wanted_settings(work: UnitOfWork, agent: Agent, seal: Sealing) -> AgentSettings | None:
+def wanted_settings(session: Session, agent: Agent, seal: Sealing) -> AgentSettings | None:
     """Return the newest generation; None when the dashboard configures nothing. Raises SealBroken."""
-    row = _newest(work, agent)
+    row = _newest(session, agent)
     return None if row is None else _opened(row, seal)
 
 
-def generation(work: UnitOfWork, agent: Agent, gen: int, seal: Sealing) -> AgentSettings | None:
+def generation(session: Session, agent: Agent, gen: int, seal: Sealing) -> AgentSettings | None:
     """Return a generation of the history. Raises SealBroken."""
-    row = work.session.scalar(
+    row = session.scalar(
         select(AgentConfig).where(AgentConfig.agent_id == agent.agent_id, AgentConfig.gen == gen)
     )
     return None if row is None else _opened(row, seal)
@@ -159,7 +160,7 @@ def set_match(
 
 def use_again(work: UnitOfWork, agent: Agent, seal: Sealing, gen: int, change: Change) -> AgentConfig:
     """Make an old generation the newest again, under a new number: an agent never goes back."""
-    old = generation(work, agent, gen, seal)
+    old = generation(work.session, agent, gen, seal)
     if old is None:
         raise ConfigRefused(Problem("gen", "unknown", "there is no such generation"))
     return _store(work, agent, seal, old, replace(change, note=f"again:{gen}"))
@@ -180,7 +181,7 @@ def taken_cameras(work: UnitOfWork, agent: Agent, camera_ids: Iterable[str]) -> 
 
 
 def _before(work: UnitOfWork, agent: Agent, seal: Sealing) -> AgentSettings:
-    settings = wanted_settings(work, agent, seal)
+    settings = wanted_settings(work.session, agent, seal)
     return replace(settings, is_local=False) if settings else AgentSettings()
 
 
@@ -243,8 +244,8 @@ def _forget_old(work: UnitOfWork, agent: Agent, gen: int) -> None:
         work.session.delete(row)
 
 
-def _newest(work: UnitOfWork, agent: Agent) -> AgentConfig | None:
-    return work.session.scalar(
+def _newest(session: Session, agent: Agent) -> AgentConfig | None:
+    return session.scalar(
         select(AgentConfig)
         .where(AgentConfig.agent_id == agent.agent_id)
         .order_by(AgentConfig.gen.desc())

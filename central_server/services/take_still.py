@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
@@ -35,7 +36,7 @@ class Still:
 
 def ask_for_still(work: UnitOfWork, agent: Agent, camera_id: str, *, by: str, now: datetime) -> None:
     """Ask the agent for a picture; asking again while it is on its way changes nothing."""
-    asked = _asked(work, agent, camera_id)
+    asked = _asked(work.session, agent, camera_id)
     if asked and asked.finished_at is None and now - asked.created_at < ANSWERED_WITHIN:
         return
     work.session.add(
@@ -56,15 +57,15 @@ def store_still(
     """Keep the picture that the agent was asked for. Raises StillRefused: none is taken unasked."""
     if len(jpeg) > MOST_BYTES or not jpeg.startswith(b"\xff\xd8\xff"):
         raise StillRefused(f"A still is a JPEG of at most {MOST_BYTES // 1000} kB.")
-    asked = _asked(work, agent, camera_id) if is_slug(camera_id) else None
+    asked = _asked(work.session, agent, camera_id) if is_slug(camera_id) else None
     if asked is None or asked.finished_at is not None or now - asked.created_at > 2 * ANSWERED_WITHIN:
         raise StillRefused("Nobody has asked for a picture of this camera.")
     write_private(_path(home, agent.agent_id, camera_id), jpeg)
 
 
-def still_of(work: UnitOfWork, home: Path, agent: Agent, camera_id: str, *, now: datetime) -> Still:
+def still_of(session: Session, home: Path, agent: Agent, camera_id: str, *, now: datetime) -> Still:
     """Return how it stands with the picture of a camera."""
-    asked = _asked(work, agent, camera_id)
+    asked = _asked(session, agent, camera_id)
     path = still_file(home, agent.agent_id, camera_id, now=now)
     taken_at = _written_at(path) if path else None
     if taken_at and (asked is None or asked.ok or taken_at >= asked.created_at.replace(microsecond=0)):
@@ -81,6 +82,11 @@ def still_file(home: Path, agent_id: str, camera_id: str, *, now: datetime) -> P
     path = _path(home, agent_id, camera_id)
     written_at = _written_at(path) if is_slug(agent_id) and is_slug(camera_id) else None
     return path if written_at and now - written_at < LIFE else None
+
+
+def note_look(work: UnitOfWork, actor: str, agent_id: str, camera_id: str, *, now: datetime) -> None:
+    """Write down that somebody looked at a camera's picture: people may be in it."""
+    audit.note(work, actor, "still.view", camera_id, now=now, agent_id=agent_id)
 
 
 def sweep_stills(home: Path, *, now: datetime) -> int:
@@ -106,12 +112,12 @@ def _written_at(path: Path) -> datetime | None:
         return None
 
 
-def _asked(work: UnitOfWork, agent: Agent, camera_id: str) -> AgentCommand | None:
+def _asked(session: Session, agent: Agent, camera_id: str) -> AgentCommand | None:
     newest = (
         select(AgentCommand)
         .where(AgentCommand.agent_id == agent.agent_id, AgentCommand.kind == KIND)
         .order_by(AgentCommand.created_at.desc())
         .limit(50)
     )
-    asked = work.session.scalars(newest)
+    asked = session.scalars(newest)
     return next((each for each in asked if each.args.get("camera_id") == camera_id), None)

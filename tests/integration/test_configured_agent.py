@@ -161,7 +161,7 @@ def test_a_still_is_brought_only_when_it_was_asked_for(world, clip):
         def state(camera_id: str) -> str:
             with UnitOfWork(world.web.engine) as work:
                 row = work.session.get_one(models.Agent, "gate")
-                return still_of(work, world.web.home, row, camera_id, now=datetime.now(UTC)).state
+                return still_of(work.session, world.web.home, row, camera_id, now=datetime.now(UTC)).state
 
         wait_until(lambda: (state("gate"), state("attic")) == ("ready", "failed"), about="both are answered")
         (path,) = (world.web.home / "stills").glob("*/*.jpg")
