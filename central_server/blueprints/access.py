@@ -69,6 +69,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "cameras.index": STAFF,
     "cameras.join_code": ADMIN,
     "configuration.show": ADMIN,
+    "configuration.state": ADMIN,
     "configuration.take_over": ADMIN,
     "configuration.give_back": ADMIN,
     "configuration.use_again": ADMIN,

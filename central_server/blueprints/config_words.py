@@ -107,7 +107,7 @@ def problem_words(problem: Problem) -> str:
 def agent_words(words: str) -> str:
     """Return what an agent said, in the page's language where it is known."""
     if found := _NO_PICTURE.fullmatch(words):
-        return f"{_('No picture.')} {phrase(CAMERA_REASONS, found[1])}"
+        return _("No picture.") + " " + phrase(CAMERA_REASONS, found[1])
     if found := _ENDED.fullmatch(words):
         return _("The agent ended %(times)s times before this could prove itself.", times=found[1])
     return str(AGENT_WORDS.get(words, words))

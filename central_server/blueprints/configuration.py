@@ -72,6 +72,13 @@ def show(agent_id: str) -> str:
     )
 
 
+@blueprint.get("/state")
+def state(agent_id: str) -> str:
+    """The part of the page that changes while the agent follows."""
+    line = reading.config_line(db.session(), _agent(agent_id))
+    return render_template("_config_state.html", line=line, words=config_words)
+
+
 def _place(camera: CameraConfig, addresses: dict[str, str]) -> str:
     """Return where a camera is, without any secret."""
     if camera.url == KEPT:
@@ -89,9 +96,9 @@ def give_back(agent_id: str) -> Response:
     return _saved(agent_id, configure_agent.give_back)
 
 
-@blueprint.post("/use/<int:gen>")
-def use_again(agent_id: str, gen: int) -> Response:
-    return _saved(agent_id, configure_agent.use_again, gen)
+@blueprint.post("/use/<int:generation_id>")
+def use_again(agent_id: str, generation_id: int) -> Response:
+    return _saved(agent_id, configure_agent.use_again, generation_id)
 
 
 @blueprint.post("/match")

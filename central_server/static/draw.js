@@ -15,7 +15,7 @@ function shapesIn(layer, text) {
   });
 }
 
-const places = (value) => String(Math.round(value * 10000) / 10000);
+const places = (value) => String(Math.round(value * 1000) / 1000);
 
 class Drawing {
   constructor(root) {
