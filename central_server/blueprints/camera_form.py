@@ -7,7 +7,6 @@ from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
     FloatField,
-    IntegerField,
     PasswordField,
     SelectField,
     StringField,
@@ -27,10 +26,22 @@ _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 FIELDS = {"url": "address", "sub_url": "sub_address"}  # where they differ from the settings' names
 
 
-def _is_number(form: FlaskForm, field: FloatField) -> None:
-    """Say in the page's language what the field's own reading says in English."""
-    if field.process_errors:
-        field.process_errors = [config_words.PROBLEMS["number"]]
+class NumberField(FloatField):
+    """A number, with a point or a comma, whose mistakes are told in the page's language."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata([each.strip().replace(",", ".") for each in valuelist])
+        except ValueError as error:
+            raise ValueError(str(config_words.PROBLEMS["number"])) from error
+
+
+class WholeField(NumberField):
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if self.data is None or not self.data.is_integer():
+            raise ValueError(str(config_words.PROBLEMS["whole"]))
+        self.data = int(self.data)
 
 
 class CameraForm(FlaskForm):
@@ -45,9 +56,9 @@ class CameraForm(FlaskForm):
         lazy("Password at the camera"), render_kw={"autocomplete": "new-password", "maxlength": 200}
     )
     sub_address = StringField(lazy("Smaller stream"), render_kw=_PLAIN | {"maxlength": 1000})
-    sample_fps = FloatField(lazy("Pictures looked at a second"), [Optional(), _is_number], default=5.0)
-    min_face_px = IntegerField(lazy("Smallest face, in pixels"), [Optional(), _is_number], default=32)
-    search_px = IntegerField(lazy("Longer side that is searched, in pixels"), [Optional(), _is_number])
+    sample_fps = NumberField(lazy("Pictures looked at a second"), [Optional()], default=5.0)
+    min_face_px = WholeField(lazy("Smallest face, in pixels"), [Optional()], default=32)
+    search_px = WholeField(lazy("Longer side that is searched, in pixels"), [Optional()])
     decode = SelectField(lazy("Decoding"), choices=options((each, each) for each in DECODERS))
     rests = BooleanField(lazy("Rest while nothing moves"))
     mask = TextAreaField(lazy("Hidden"), render_kw=_PLAIN | {"rows": 3})

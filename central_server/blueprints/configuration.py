@@ -12,7 +12,7 @@ from central_server.blueprints import camera_form, config_words
 from central_server.blueprints.camera_form import CameraForm
 from central_server.blueprints.extensions import db, hadir, limiter, utc_now
 from central_server.blueprints.photos import private_image
-from central_server.blueprints.request_facts import places, user
+from central_server.blueprints.request_facts import is_background, places, user
 from central_server.db.models import Agent
 from central_server.db.queries import configuration as reading
 from central_server.domain import camera_address
@@ -236,7 +236,8 @@ def ask(agent_id: str, camera_id: str) -> ResponseReturnValue:
     with hadir().work() as work:
         row = work.session.get_one(Agent, agent_id)
         take_still.ask_for_still(work, row, camera_id, by=user().username, now=utc_now())
-    if request.headers.get("X-Requested-With") == "hadir":
+    db.session.rollback()  # it has read before that, and would not see it
+    if is_background():
         return _still_facts(agent, camera_id)
     return redirect(url_for("configuration.edit", agent_id=agent_id, camera_id=camera_id))
 

@@ -56,7 +56,9 @@ def config_line(session: Session, agent: Agent) -> ConfigLine:
         origin=agent.config_origin,
         stage=str(told.get("stage", "")),
     )
-    names = dict(session.execute(select(Agent.agent_id, Agent.name)).tuples().all()) if taken else {}
+    names = {}
+    if taken:
+        names = {row.agent_id: row.name for row in session.execute(select(Agent.agent_id, Agent.name))}
     return ConfigLine(
         agent_id=agent.agent_id,
         name=agent.name,
