@@ -119,16 +119,17 @@ def _join(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from edge_agent.check import findings
+    from edge_agent.in_force import in_force
 
     try:
-        config = _config(args)
+        config = in_force(_config(args))
     except SettingsError as error:
         if args.json:
             print(json.dumps({"subject": "configuration", "ok": False, "words": str(error)}))
             return EXIT_USAGE
         raise
     cameras = [each for each in config.cameras if args.camera in (None, each.camera_id)]
-    if not cameras:
+    if args.camera and not cameras:
         known = ", ".join(each.camera_id for each in config.cameras)
         return _fail(f"There is no camera {args.camera!r} in {args.config}; there are: {known}.", EXIT_USAGE)
     if not 1 <= args.seconds <= 600:

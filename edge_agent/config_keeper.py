@@ -22,6 +22,7 @@ from edge_agent.config import EdgeConfig, secrets_of
 from edge_agent.core.config_change import (
     BOOT_PATIENCE_S,
     PATIENCE_S,
+    SETTLED_SHARE,
     Document,
     Held,
     Look,
@@ -42,6 +43,7 @@ from edge_agent.wanted_config import Plan, local_plan, origin_of, plan_in_force,
 log = logging.getLogger("hadir.config")
 
 TURN_S = 1.0
+MOST_ERRORS = 100  # of one birth message
 NO_SAY = ConfigError(key="remote", words="the box's own file says that the dashboard has no say (remote: no)")
 
 
@@ -101,6 +103,7 @@ class ConfigKeeper:
         self._wanted: Manifest | None = None
         self._unheeded = 0  # the newest generation that was announced to a box whose file says no
         self._ready = threading.Condition()
+        self._began_s = 0.0
         self._stopping, self._failures, self._not_before_s, self._last_words = False, 0, 0.0, ""
         self._thread = threading.Thread(target=self._run, name="configuration", daemon=True)
 
@@ -131,14 +134,14 @@ class ConfigKeeper:
             wanted=max(held.tried, self._unheeded),
             origin=origin_of(held, self.plan, self._local),
             stage=held.stage,
-            errors=errors,
+            errors=errors[:MOST_ERRORS],
         )
 
     # -- the thread ------------------------------------------------------------------------------------------
 
     def start(self, hooks: Hooks) -> None:
         """Begin; the cameras of `plan` are running."""
-        self._hooks = hooks
+        self._hooks, self._began_s = hooks, time.monotonic()
         if self._held.stage is Stage.TRYING:
             self._trial = Trial(time.monotonic(), self._patience.booting_s, frozenset(self._held.worked))
         self._thread.start()
@@ -173,7 +176,7 @@ class ConfigKeeper:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                if self._wanted and time.monotonic() >= self._not_before_s:
+                if self._wanted and self._is_time():
                     self._fetch(self._wanted)
                     self._failures, self._last_words = 0, ""
                 self._judge()
@@ -185,6 +188,17 @@ class ConfigKeeper:
             with self._ready:
                 if not self._stopping:
                     self._ready.wait(TURN_S)
+
+    def _is_time(self) -> bool:
+        """Tell whether a change may begin: not just after a start, when no camera has a picture yet.
+
+        A camera that is broken by the change would else not be known to have worked before it.
+        """
+        assert self._hooks
+        now = time.monotonic()
+        is_up = all(look.has_picture for look in self._hooks.looks().values())
+        settled_s = self._began_s + self._patience.running_s * SETTLED_SHARE
+        return now >= self._not_before_s and (is_up or now >= settled_s)
 
     def _failed(self, words: str) -> None:
         self._failures += 1
@@ -235,7 +249,8 @@ class ConfigKeeper:
     def _judge(self) -> None:
         assert self._hooks
         if self._trial is None:
-            self._notice_recovery(self._hooks.looks())
+            if self._held.stage is Stage.GOOD and self._held.errors:
+                self._notice_recovery(self._hooks.looks())
             return
         judgement = judged(self._trial, self._hooks.looks(), time.monotonic())
         match judgement.outcome:
@@ -260,10 +275,9 @@ class ConfigKeeper:
 
     def _notice_recovery(self, looks: Mapping[str, Look]) -> None:
         """Take back the error of a camera that has its picture after all; not the reason of a roll-back."""
-        if self._held.stage is Stage.GOOD and self._held.errors:
-            left = still_blind(self._held.errors, looks)
-            if left != self._held.errors:
-                self._now(replace(self._held, errors=left))
+        left = still_blind(self._held.errors, looks)
+        if left != self._held.errors:
+            self._now(replace(self._held, errors=left))
 
     def _now(self, held: Held) -> None:
         self._save(held)

@@ -1,5 +1,6 @@
 """A generation of the dashboard's, made into what this box can run: its own addresses filled in."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,8 @@ from common.camera_settings import KEPT, CameraConfig, MatchOverrides, shown_add
 from common.events import ConfigError, ConfigOrigin
 from edge_agent.config import EdgeConfig
 from edge_agent.core.config_change import Document, Held, Stage
+
+MOST_BYTES = 50_000  # of what a birth message tells of the cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,19 @@ def origin_of(held: Held, plan: Plan, local: EdgeConfig) -> ConfigOrigin:
 
 
 def without_secrets(plan: Plan) -> dict[str, Any]:
-    """Return a plan for the dashboard to show, and to begin with when it takes over: no address in full."""
+    """Return a plan for the dashboard to show, and to begin with when it takes over: no address in full.
+
+    A broker hangs up on messages that are too long: then it is cut to the bare list, and says so.
+    """
     cameras = []
     for camera in plan.cameras:
         body = camera_body(camera) | {"url": KEPT, "shown": shown_address(camera.url)}
         cameras.append(body | ({"sub_url": KEPT} if camera.sub_url else {}))
-    return {"cameras": cameras, "match": {"threshold": plan.match.threshold, "margin": plan.match.margin}}
+    is_cut = len(json.dumps(cameras)) > MOST_BYTES
+    if is_cut:
+        cameras = [{name: each[name] for name in ("camera_id", "name", "url", "shown")} for each in cameras]
+    match = {"threshold": plan.match.threshold, "margin": plan.match.margin}
+    return {"cameras": cameras, "match": match} | ({"is_cut": True} if is_cut else {})
 
 
 def _told(problem: Problem) -> ConfigError:

@@ -76,6 +76,7 @@ PROBLEMS: Mapping[str, LazyString] = {
     "corners": lazy("Each line needs three corners or more, like 0,0 0.3,0 0.3,0.4, from 0 to 1."),
     "zone_name": lazy("Write a name and a colon before the corners."),
     "changed_meanwhile": lazy("Somebody else has changed it meanwhile. Look at it, and try again."),
+    "is_cut": lazy("The box has more settings than it can tell. Add its cameras here one by one."),
     "too_many": lazy("These are more cameras than one agent takes."),
     "unknown": lazy("That generation is not kept any longer."),
 }  # fmt: skip

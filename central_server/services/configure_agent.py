@@ -100,15 +100,14 @@ def reported_settings(agent: Agent) -> AgentSettings:
     """Return what the agent said that it looks after; its addresses stay in the box (KEPT)."""
     told = (agent.health or {}).get("configuration") or {}
     cameras = told.get("cameras") if isinstance(told, Mapping) else None
-    read = (camera_from(each, "cameras") for each in cameras or () if isinstance(each, Mapping))
+    read = [camera_from(each, "cameras")[0] for each in cameras or () if isinstance(each, Mapping)]
     match = told.get("match") if isinstance(told, Mapping) else None
     numbers = {
         name: value
         for name in ("threshold", "margin")
         if isinstance(value := (match or {}).get(name), int | float)
     }
-    cameras = tuple(camera for camera, problems in read if not problems)
-    return AgentSettings(cameras=cameras, match=MatchOverrides(**numbers))
+    return AgentSettings(cameras=tuple(read), match=MatchOverrides(**numbers))
 
 
 def shown_addresses(agent: Agent) -> dict[str, str]:
@@ -123,7 +122,12 @@ def shown_addresses(agent: Agent) -> dict[str, str]:
 
 
 def take_over(work: UnitOfWork, agent: Agent, seal: Sealing, change: Change) -> AgentConfig:
-    """Configure from now on what the box looks after anyway; it keeps the addresses of its cameras."""
+    """Configure from now on what the box looks after anyway; it keeps the addresses of its cameras.
+
+    Raises ConfigRefused, also when the box has told its settings in part only: masks would be lost.
+    """
+    if (agent.health or {}).get("configuration", {}).get("is_cut"):
+        raise ConfigRefused(Problem("cameras", "is_cut", "the box has more settings than it can tell"))
     return _store(work, agent, seal, reported_settings(agent), replace(change, note="take_over"))
 
 
