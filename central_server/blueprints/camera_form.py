@@ -135,6 +135,15 @@ def put_problems(form: CameraForm, problems: Iterable[Problem]) -> list[str]:
     return left
 
 
+def forget_secrets(form: CameraForm) -> None:
+    """Before a form is shown again: no password goes back to the browser, so it has to be typed again."""
+    typed = form.address.data or ""
+    address = camera_address.bare(typed)
+    if form.password.data or address != typed.strip():
+        form.password.errors = [*form.password.errors, config_words.PROBLEMS["again"]]
+    form.address.data = address
+
+
 def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 

@@ -68,6 +68,7 @@ PROBLEMS: Mapping[str, LazyString] = {
     "address": lazy("This address cannot be read. Write the user and password into their own fields."),
     "other_host": lazy("The smaller stream must come from the same camera."),
     "password_again": lazy("The address is another one: type the password again."),
+    "again": lazy("Type the password again."),
     "long": lazy("This is too long."),
     "choice": lazy("Choose one of the list."),
     "step": lazy("Use a multiple of 32."),

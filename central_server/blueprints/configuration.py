@@ -184,6 +184,7 @@ def _camera_page(agent_id: str, before: CameraConfig | None) -> ResponseReturnVa
                 flash(words, "bad")
         except SealBroken:
             flash(_("What was saved here cannot be opened any more. Begin anew."), "bad")
+    camera_form.forget_secrets(form)
     return _camera_form(agent, form, before), 422
 
 

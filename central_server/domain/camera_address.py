@@ -48,10 +48,10 @@ def given(address: str, user: str, password: str, before: str = "") -> str:
     """
     address, user = address.strip(), user.strip()
     if not address:
-        if not before:
-            raise AddressRefused("address", "needed")
-        if before == KEPT or not (user or password):
+        if not (user or password) and before:
             return before
+        if before in ("", KEPT):  # what the box has is kept whole, or not at all
+            raise AddressRefused("address", "needed")
         address = _without_credentials(before)
     if "://" not in address:
         return address
@@ -77,14 +77,24 @@ def smaller(address: str, url: str, before: str = "") -> str:
     Raises AddressRefused.
     """
     address = address.strip()
+    if not address and before == KEPT:
+        return KEPT if url == KEPT else ""
+    if not address and before and not shown(before).address:  # it hides a secret, so it could not be shown
+        address = _without_credentials(before)
     if not address:
-        return before if before and not shown(before).address else ""
+        return ""
     if "://" not in address or "@" in address or not is_readable_address(address):
         raise AddressRefused("sub_address", "address")
     if url == KEPT or _host(address)[0] != _host(url)[0]:
         raise AddressRefused("sub_address", "other_host")
     user, password = _credentials(url)
     return _with_credentials(address, user, password) if user else address
+
+
+def bare(address: str) -> str:
+    """Return what was typed as an address without a user and a password in it."""
+    address = address.strip()
+    return _without_credentials(address) if "://" in address else address
 
 
 def _host(url: str) -> tuple[str, str]:

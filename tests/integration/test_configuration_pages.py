@@ -131,6 +131,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(world, chan
     told(world, "other", "plant-cam-2")
     page = saved(world, "/camera", **GOOD | change)
     assert words in page and "s3cret" not in page and "Dock" in page
+    assert "Type the password again." in page or not (GOOD | change)["password"]
     assert agent(world).config_gen == 0 and not world.rows(models.AgentConfig)
 
 

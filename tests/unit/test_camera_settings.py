@@ -93,11 +93,23 @@ def test_a_kept_password_is_never_sent_to_another_machine(address):
         smaller(address.replace("10.0.0.5", "10.0.0.7"), STORED)
 
 
+@pytest.mark.parametrize(("user", "password", "before"), [("", "", ""), ("u", "", KEPT), ("", "p", "")])
+def test_an_address_is_needed_where_none_is_kept_in_full(user, password, before):
+    """A user and a password alone change nothing of an address that only the box knows."""
+    with pytest.raises(AddressRefused, match="address: needed"):
+        given("", user, password, before=before)
+
+
 def test_the_smaller_stream_goes_with_the_same_user_and_password():
     """They are typed once."""
     assert smaller("rtsp://10.0.0.5:554/ch/2", STORED) == STORED[:-1] + "2"
     assert smaller("", STORED, before=STORED) == ""
     assert smaller("", KEPT, before=KEPT) == KEPT
+    assert smaller("", STORED, before=KEPT) == "", "the box's own stream may be of another camera"
+    hidden = "rtsp://admin:old@10.0.0.5:554/2?token=abc"
+    assert smaller("", STORED, before=hidden) == "rtsp://admin:s3cret%40word@10.0.0.5:554/2?token=abc"
+    with pytest.raises(AddressRefused, match="other_host"):
+        smaller("", "rtsp://10.0.0.9/1", before=hidden)
 
 
 @pytest.mark.parametrize(
