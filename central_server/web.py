@@ -19,6 +19,7 @@ from central_server.adapters.sealing import Seal
 from central_server.blueprints import (
     access,
     agent_account,
+    agent_config,
     agent_gallery,
     agent_joining,
     agent_link,
@@ -27,6 +28,7 @@ from central_server.blueprints import (
     attendance,
     auth,
     cameras,
+    configuration,
     dashboard,
     faces,
     health,
@@ -141,6 +143,7 @@ def _register(app: Flask) -> None:
         attendance,
         alerts,
         cameras,
+        configuration,
         joining,
         revocation,
         unreadable,
@@ -148,7 +151,7 @@ def _register(app: Flask) -> None:
         settings,
     ):
         app.register_blueprint(page.blueprint)
-    agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_pictures)
+    agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_config, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Iterable
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
@@ -13,14 +14,26 @@ def redact(text: str) -> str:
     return _CREDENTIALS.sub(r"\g<scheme>***@", text)
 
 
+_later: set[str] = set()  # secrets that came to be known while the process ran
+
+
+def also_hide(secrets: Iterable[str]) -> None:
+    """Keep these out of the log too from now on."""
+    _later.update(_worth_hiding(secrets))
+
+
+def _worth_hiding(secrets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(secret for secret in secrets if len(secret) >= 6)
+
+
 class _Redacted(logging.Formatter):
     def __init__(self, secrets: tuple[str, ...]) -> None:
         super().__init__(FORMAT)
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
+        self._secrets = _worth_hiding(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         line = redact(super().format(record))
-        for secret in self._secrets:
+        for secret in (*self._secrets, *tuple(_later)):
             line = line.replace(secret, "***")
         return line
 

@@ -6,28 +6,31 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from common import VERSION
-from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, CommandResult, Heartbeat
+from common.events import Birth, CameraInfo, Command, CommandResult, ConfigError, Heartbeat
 from common.topics import AgentTopics
 from edge_agent.account_renewal import AccountRenewal
 from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
+from edge_agent.adapters.config_file import ConfigFile, owner_of
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.mqtt_link import MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
 from edge_agent.adapters.shared_analyser import shared
+from edge_agent.adapters.still import still_jpeg
+from edge_agent.camera_set import CameraSet
 from edge_agent.camera_worker import CameraWorker
 from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
+from edge_agent.config_keeper import PATIENCE, ConfigKeeper, Hooks, Patience
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
-from edge_agent.errands import Errands
+from edge_agent.errands import Errands, Undone
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.hearing import AgentVoice
 from edge_agent.http_road import HTTPRoad
@@ -36,12 +39,12 @@ from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
+from edge_agent.wanted_config import Plan, without_secrets
 
 log = logging.getLogger("hadir.agent")
 
 WATCH_EVERY_S = 0.5
 FALL_BACK_AFTER_S = 30.0  # without the broker: then messages go by HTTPS
-STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
 EXIT_OK, EXIT_THREAD_DIED, EXIT_LEAKED = 0, 70, 70  # systemd starts the agent again after either
 
 
@@ -68,6 +71,10 @@ class Paths:
         return self.home / "ignore"
 
     @property
+    def config(self) -> Path:
+        return self.home / "config.json"
+
+    @property
     def crops(self) -> Path:
         return self.home / "crops"
 
@@ -81,6 +88,7 @@ class Agent:
         identity: Identity,
         analyser: FaceAnalyser,
         liveness: LivenessWatch | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         paths = Paths(config.home)
         self._config, self._identity, self._analyser = (
@@ -88,9 +96,16 @@ class Agent:
             identity,
             shared(analyser, config.execution.workers or machine.processors()),
         )
-        self._liveness = liveness
-        self._instance = secrets.token_hex(8)
-        self._policy = policy_of(analyser.policy, config.match)
+        self._liveness, self._instance = liveness, secrets.token_hex(8)
+        self._configured = ConfigKeeper(
+            ConfigFile(paths.config, owner_of(identity)),
+            config,
+            identity.manifest_key,
+            CentralAPI.of(identity),  # one a thread
+            patience,
+        )
+        plan = self._configured.plan
+        self._policy = policy_of(analyser.policy, plan.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
         self._keeper = GalleryKeeper(
@@ -104,30 +119,34 @@ class Agent:
         self._recorder = Recorder(
             self._outbox, crops, model_id=analyser.model_id, gallery_gen=lambda: self._keeper.gen
         )
-        self._cameras = [self._worker(camera) for camera in config.cameras]
-        api = CentralAPI.of(identity, analyser.model_id)
+        self._cameras = CameraSet(self._worker, plan.cameras, gone=self._configured.known_cameras)
         self._errands = Errands(
-            api,
+            CentralAPI.of(identity, analyser.model_id),
             self._keeper,
             self._analyser,
             self._outbox,
             crops,
             self._send_result,
             self._speak_soon,
+            also_hear=self._configured.hear,
+            more={"still": self._still},
         )
-        voice = self._voice()
-        renewal = AccountRenewal(CentralAPI.of(identity), identity, paths.identity)
-        self._link = MQTTLink(
-            identity, self._outbox, voice, heartbeat_s=config.heartbeat_s, renew_account=renewal.renew
-        )
-        self._road = HTTPRoad(
+        self._link, self._road = self._roads(paths.identity)
+
+    def _roads(self, identity_path: Path) -> tuple[MQTTLink, HTTPRoad]:
+        """Return the link, and the road that is taken where the link's broker cannot be reached."""
+        identity, every_s, voice = self._identity, self._config.heartbeat_s, self._voice()
+        renewal = AccountRenewal(CentralAPI.of(identity), identity, identity_path)
+        link = MQTTLink(identity, self._outbox, voice, heartbeat_s=every_s, renew_account=renewal.renew)
+        road = HTTPRoad(
             CentralAPI.of(identity),
             AgentTopics(identity.agent_id),
             self._outbox,
             voice,
-            lambda: self._link.offline_s() > FALL_BACK_AFTER_S,
-            heartbeat_s=config.heartbeat_s,
+            lambda: link.offline_s() > FALL_BACK_AFTER_S,
+            heartbeat_s=every_s,
         )
+        return link, road
 
     def _worker(self, camera: CameraConfig) -> CameraWorker:
         def pipeline() -> CameraPipeline:
@@ -147,7 +166,7 @@ class Agent:
         return AgentVoice(
             birth=self._birth,
             heartbeat=self._heartbeat,
-            cameras=self._camera_states,
+            cameras=self._cameras.statuses,
             on_manifest=self._errands.hear,
             on_command=self._errands.do,
         )
@@ -155,6 +174,10 @@ class Agent:
     def _speak_soon(self) -> None:
         self._link.speak_soon()
         self._road.speak_soon()
+
+    def _introduce_again(self) -> None:
+        self._link.introduce_again()
+        self._road.introduce_again()
 
     def _send_result(self, result: CommandResult) -> None:
         road = self._road if self._road.is_open else self._link
@@ -167,13 +190,16 @@ class Agent:
 
     def run(self, stop: threading.Event) -> int:
         """Work until stop is set; return an exit status. A part that died ends it all, with its name."""
-        parts: list[Any] = [self._recorder, self._errands, self._link, self._road, *self._cameras]
-        for part in parts:
+        parts: list[Any] = [self._recorder, self._errands, self._link, self._road]
+        for part in (*parts, self._cameras):
             part.start()
-        log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
+        self._configured.start(Hooks(self._apply, self._unfit, self._cameras.looks, self._introduce_again))
+        parts.append(self._configured)
+        log.info("%d cameras, model %s", len(self._cameras.cameras), self._analyser.model_id)
         status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
-            if dead := [_name(part) for part in parts if not part.is_alive()]:
+            dead = [type(part).__name__ for part in parts if not part.is_alive()]
+            if dead := dead + [f"camera {each}" for each in self._cameras.dead()]:
                 log.critical("%s died or hangs: the agent ends, to be started again", " and ".join(dead))
                 status = EXIT_THREAD_DIED
                 break
@@ -182,17 +208,43 @@ class Agent:
                 log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
                 status = EXIT_LEAKED
                 break
-        _stop_together(self._cameras)
+        self._configured.stop()
+        self._cameras.stop()
         for part in (self._recorder, self._errands, self._road, self._link):
             part.stop()
         self._outbox.close()
         return status
 
+    # -- what the dashboard may change, and ask for ----------------------------------------------------------
+
+    def _apply(self, plan: Plan) -> None:
+        """Run a plan from now on. The models stay; only cameras that changed are stopped and started."""
+        self._policy = policy_of(self._analyser.policy, plan.match)  # first: new cameras begin with it
+        self._cameras.use(self._policy)
+        self._cameras.replace(plan.cameras)
+
+    def _unfit(self, plan: Plan) -> ConfigError | None:
+        """Return why this model cannot be asked for the plan's thresholds, if it cannot."""
+        try:
+            policy_of(self._analyser.policy, plan.match)
+        except ValueError as error:
+            return ConfigError(key="match", words=str(error))
+        return None
+
+    def _still(self, command: Command, api: CentralAPI) -> str:
+        """Bring the server one picture of a camera, for somebody to draw on."""
+        camera_id = str(command.args.get("camera_id", ""))
+        if (picture := self._cameras.newest(camera_id)) is None:
+            look = self._cameras.looks().get(camera_id)
+            raise Undone(f"no picture ({look.reason.value or 'starting'})" if look else "no such camera here")
+        api.put_still(camera_id, still_jpeg(picture))
+        return "a picture was brought"
+
     # -- what the link asks for; all of it quick -------------------------------------------------------------
 
     def _birth(self, sid: str) -> Birth:
         self._errands.server_is_back()
-        spool = self._outbox.state()
+        spool, standing = self._outbox.state(), self._configured.standing()
         return Birth(
             sid=sid,
             ts=_now_ms(),
@@ -204,18 +256,22 @@ class Agent:
             hardware_id=machine.hardware_id(self._config.home),
             cameras=tuple(
                 CameraInfo(camera_id=each.camera_id, name=each.name, zone=each.zone)
-                for each in self._config.cameras
+                for each in self._cameras.cameras
             ),
+            config_gen=standing.gen,
+            config_wanted=standing.wanted,
+            config_origin=standing.origin,
+            config_errors=standing.errors,
             gallery_gen=self._keeper.gen,
             spool_depth=spool.depth,
             spool_dropped=spool.dropped,
-            extra=dict(self._analyser.execution),
+            extra=dict(self._analyser.execution)
+            | {"configuration": without_secrets(self._configured.plan) | {"stage": standing.stage.value}},
         )
 
     def _heartbeat(self, sid: str) -> Heartbeat:
         now, mono = _now_ms(), machine.mono_ms()  # first: what comes into being from here on is later
-        in_hand = [ts for camera in self._cameras for ts in camera.in_hand()]
-        in_hand += self._recorder.in_hand()
+        in_hand = [*self._cameras.in_hand(), *self._recorder.in_hand()]  # in this order: that is their way
         spool = self._outbox.state()
         return Heartbeat(
             sid=sid,
@@ -228,7 +284,7 @@ class Agent:
             spool_oldest_ts=spool.oldest_ts,
             gallery_gen=self._keeper.gen,
             interval_s=self._config.heartbeat_s,
-            cameras=tuple(self._camera_health()),
+            cameras=tuple(self._cameras.health()),
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
             cpu_percent=machine.load_percent(),
@@ -238,26 +294,6 @@ class Agent:
                 "leased_out": self._keeper.leased_out,
             },
         )
-
-    def _camera_health(self) -> Iterable[CameraHealth]:
-        for worker in self._cameras:
-            health = worker.health()
-            yield CameraHealth(
-                camera_id=worker.camera.camera_id,
-                state=health.state,
-                since=health.since_ms,
-                reason=health.reason,
-                fps=round(health.fps, 2),
-                last_frame_age_ms=health.last_frame_age_ms,
-            )
-
-    def _camera_states(self) -> list[CameraStatus]:
-        return [
-            CameraStatus(
-                camera_id=each.camera_id, state=each.state, since=each.since, ts=_now_ms(), reason=each.reason
-            )
-            for each in self._camera_health()
-        ]
 
 
 def run_agent(
@@ -275,16 +311,6 @@ def run_agent(
         logging.shutdown()
         os._exit(status)
     return status
-
-
-def _stop_together(cameras: Iterable[CameraWorker]) -> None:
-    """Stop all cameras at once: one that does not answer takes seconds, and there may be many."""
-    stops = [threading.Thread(target=each.stop, daemon=True) for each in cameras]
-    until = time.monotonic() + STOP_S
-    for each in stops:
-        each.start()
-    for each in stops:
-        each.join(max(0.0, until - time.monotonic()))
 
 
 def policy_of(default: MatchPolicy, overrides: MatchOverrides) -> MatchPolicy:
@@ -305,10 +331,6 @@ def open_spool(path: Path, identity: Identity, limits: SpoolLimits) -> Outbox:
                 part.rename(aside.with_name(aside.name + suffix))
         log.error("%s; it is now %s, and a new spool begins", error, aside.name)
         return Outbox(path, identity.agent_id, limits)
-
-
-def _name(part: Any) -> str:
-    return f"camera {part.camera.camera_id}" if isinstance(part, CameraWorker) else type(part).__name__
 
 
 def _now_ms() -> int:

@@ -11,9 +11,10 @@ from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
 from edge_agent.core.attention import GREY
 from edge_agent.core.camera_health import Watched, watched
+from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
-from edge_agent.picture import hidden_in
+from edge_agent.picture import Picture, hidden_in
 from edge_agent.pipeline import CameraPipeline, Sighted
 
 log = logging.getLogger("hadir.camera")
@@ -41,6 +42,8 @@ class CameraWorker:
         self.camera = camera
         self._make_pipeline, self._put = make_pipeline, put
         self._source = VideoSource(camera, retry=retry)
+        self._pipeline: CameraPipeline | None = None
+        self._newest: Frame | None = None  # the last picture that was looked at, while it is fresh
         self._busy: Frame | None = None
         self._busy_since = 0.0
         self._watched = Watched()
@@ -61,10 +64,28 @@ class CameraWorker:
         stuck = self._busy is not None and time.monotonic() - self._busy_since > LONGEST_FRAME_S
         return self._thread.is_alive() and not stuck
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether its thread has not ended yet: something may still come of it."""
+        return self._thread.is_alive()
+
     def in_hand(self) -> list[int]:
-        """Return the instant of the frame being looked at, ms UTC."""
-        frame = self._busy
-        return [] if frame is None else [frame.ts]
+        """Return the instants, ms UTC, of which events may still come: of the frame being looked at.
+
+        When the worker is being stopped, tracks are ended at the last frame.
+        """
+        frames = (self._busy, self._newest if self._stopping.is_set() else None)
+        return [frame.ts for frame in frames if frame is not None]
+
+    def newest(self) -> Picture | None:
+        """Return the last picture, masked as configured; None when there is none of the last seconds."""
+        frame = self._newest
+        return None if frame is None else frame.picture
+
+    def use(self, policy: MatchPolicy) -> None:
+        """Ask for this of a match from the next frame on; pipelines to come must be made with it already."""
+        if (pipeline := self._pipeline) is not None:
+            pipeline.use(policy)
 
     def health(self) -> SourceHealth:
         health, (reason, since_ms) = self._source.health(), self._trouble
@@ -82,31 +103,35 @@ class CameraWorker:
         self._source.stop()
 
     def _run(self) -> None:
-        pipeline, last, last_at = self._make_pipeline(), None, time.monotonic()
+        last, last_at = None, time.monotonic()
+        self._pipeline = pipeline = self._make_pipeline()
         while not self._stopping.is_set():
             frame = self._source.take(0.5)
             if frame is None:
                 if last is not None and time.monotonic() - last_at > GIVEN_UP_AFTER_S:
                     self._put(self._farewell(pipeline, last))
-                    last = None
+                    self._newest = last = None
                 continue
             self._busy_since = time.monotonic()
             self._busy = frame
             try:
                 self._put(pipeline.process(frame))
                 self._source.is_calm = pipeline.is_idle
-                last, last_at = frame, time.monotonic()
+                self._newest = last = frame
+                last_at = time.monotonic()
                 self._look(pipeline, frame)
             except Exception:
                 log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)
                 self._now_wrong(CameraReason.DECODE, frame.ts)
                 self._put(self._farewell(pipeline, last or frame))
-                pipeline, last = self._make_pipeline(), None
+                self._pipeline = pipeline = self._make_pipeline()
+                self._newest = last = None
                 self._stopping.wait(PAUSE_AFTER_FAILURE_S)
             finally:
                 self._busy = None
         if last is not None:
             self._put(self._farewell(pipeline, last))
+        self._newest = None
 
     def _look(self, pipeline: CameraPipeline, frame: Frame) -> None:
         """Note whether the picture shows what the camera is there for."""

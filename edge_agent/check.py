@@ -102,6 +102,8 @@ def _broker(identity: Identity) -> Finding:
 
 
 def _cameras(count: int) -> str:
+    if not count:
+        return "no cameras yet: add them on the dashboard, or in this box's file"
     return f"{count} camera{'' if count == 1 else 's'}"
 
 

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from common import VERSION
 from common.logs import set_up
 from common.settings import SettingsError
-from edge_agent.config import EdgeConfig, read_edge_config
+from edge_agent.config import EdgeConfig, read_edge_config, secrets_of
 
 if TYPE_CHECKING:
     from edge_agent.agent import Paths
@@ -87,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         identity = load_identity(Paths(config.home).identity)
         _shut(Paths(config.home))
-        set_up(config.log_level, secrets=(*identity.secrets(), *_camera_secrets(config)))
+        set_up(config.log_level, secrets=(*identity.secrets(), *secrets_of(config.cameras)))
         analyser = choose_engine(
             config.models,
             allow_dlib=config.allow_dlib,
@@ -117,21 +116,22 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from edge_agent.check import findings
+    from edge_agent.in_force import in_force
 
     try:
-        config = _config(args)
+        config = in_force(_config(args))
     except SettingsError as error:
         if args.json:
             print(json.dumps({"subject": "configuration", "ok": False, "words": str(error)}))
             return EXIT_USAGE
         raise
     cameras = [each for each in config.cameras if args.camera in (None, each.camera_id)]
-    if not cameras:
+    if args.camera and not cameras:
         known = ", ".join(each.camera_id for each in config.cameras)
         return _fail(f"There is no camera {args.camera!r} in {args.config}; there are: {known}.", EXIT_USAGE)
     if not 1 <= args.seconds <= 600:
         return _fail("--seconds must be from 1 to 600.", EXIT_USAGE)
-    set_up("ERROR", secrets=_camera_secrets(config))
+    set_up("ERROR", secrets=secrets_of(config.cameras))
     good = True
     for finding in findings(config, _say, cameras=cameras, look_s=args.seconds):
         good = good and finding.is_good
@@ -159,12 +159,6 @@ def _shut(paths: "Paths") -> None:
         shut(paths.home)
         if paths.crops.is_dir():
             shut(paths.crops)
-
-
-def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:
-    urls = (url for camera in config.cameras for url in (camera.url, camera.sub_url) if "@" in url)
-    passwords = (urlsplit(url).password for url in urls)
-    return tuple(password for password in passwords if password)
 
 
 def _say(words: str) -> None:

@@ -1,81 +1,29 @@
 """The agent's settings: one YAML file, typed, read once; deploy/edge/agent.example.yaml explains each key."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from common.camera_settings import (
+    DECODERS,
+    NO_OVERRIDES,
+    NUMBERS,
+    SEARCH_STEP,
+    CameraConfig,
+    MatchOverrides,
+    NamedZone,
+    is_readable_address,
+    is_webcam,
+    shown_address,
+)
 from common.ids import CameraId, is_slug
-from edge_agent.core.geometry import Polygon
 from edge_agent.core.packs import CATALOGUE
 from edge_agent.yaml_settings import Section, open_yaml
 
+__all__ = ["DECODERS", "CameraConfig", "MatchOverrides", "NamedZone", "shown_address"]
+
 INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
-
-
-# How a camera may be decoded: on the processor; by a device that PyAV knows; by the decoder of small boards;
-# by an ffmpeg program beside us, with the video hardware of Intel and AMD (VAAPI) or without.
-DECODERS = ("software", "cuda", "qsv", "drm", "v4l2", "vaapi", "ffmpeg")
-
-
-def shown_address(url: str) -> str:
-    """Return where a stream is, and nothing else: cameras take passwords as user, path and query."""
-    if "://" not in url or url.lower().startswith("file:"):
-        return url
-    scheme, _, rest = url.partition("://")
-    place = re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
-    return f"{scheme}://{place}/…" if place != rest else f"{scheme}://{place}"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedZone:
-    """A part of a camera's picture that has a name of its own."""
-
-    name: str
-    polygon: Polygon  # corners, 0..1 of the picture's width and height
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraConfig:
-    """One camera. The URL may hold a password: it is kept out of repr, and `shown_url` is for people."""
-
-    camera_id: CameraId
-    name: str
-    url: str = field(repr=False)  # rtsp://… | a file's path | webcam:0
-    zone: str
-    sub_url: str = field(default="", repr=False)  # a smaller stream; if there is one, it is searched
-    sample_fps: float = 5.0
-    loop: bool = False  # a file starts again when it ends
-    loop_anchor_s: float | None = None  # epoch seconds since when a looping file counts as playing
-    min_face_px: int = 32
-    open_timeout_s: float = 4.0
-    read_timeout_s: float = 3.0
-    decode: str = "software"  # one of DECODERS
-    rests: bool = True  # key frames only, while nothing moves
-    search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
-    mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
-    watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere
-    zones: tuple[
-        NamedZone, ...
-    ] = ()  # parts of the picture; the first that a face is in goes with its events
-
-    @property
-    def searched_url(self) -> str:
-        """The stream that is decoded and searched."""
-        return self.sub_url or self.url
-
-    @property
-    def shown_url(self) -> str:
-        return shown_address(self.searched_url)
-
-
-@dataclass(frozen=True, slots=True)
-class MatchOverrides:
-    """What to ask for instead of the model's own defaults; None leaves the default."""
-
-    threshold: float | None = None  # cosine similarity
-    margin: float | None = None  # ahead of the second-best person
-
 
 AUTO_PROVIDERS = ("cuda", "openvino-gpu", "openvino-cpu", "coreml")  # tried in this order
 PROVIDERS = (*AUTO_PROVIDERS, "cpu")
@@ -106,6 +54,7 @@ class SpoolConfig:
 class EdgeConfig:
     home: Path  # identity, spool, gallery and crops; only the agent's user may read it
     cameras: tuple[CameraConfig, ...]
+    remote: bool = True  # may the dashboard configure the cameras?
     models: Path | None = None  # a pack's folder, or the bare name of a known pack; None: look for one
     allow_dlib: bool = True
     allow_download: bool = True
@@ -115,7 +64,7 @@ class EdgeConfig:
     heartbeat_s: float = 15.0
     log_level: str = "INFO"
     snapshots: SnapshotConfig = SnapshotConfig()
-    match: MatchOverrides = MatchOverrides()
+    match: MatchOverrides = NO_OVERRIDES
     spool: SpoolConfig = SpoolConfig()
     liveness: tuple[str, ...] = ()  # ONNX files, or INSIGHTFACE_ADDON; empty: off
 
@@ -127,6 +76,7 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     engine = top.section("engine")
     config = EdgeConfig(
         home=home or Path(),
+        remote=top.flag("remote", default=True),
         models=_models(top),
         ignore_dir=top.path("ignore_dir"),
         allow_dlib=engine.flag("allow_dlib", default=True),
@@ -143,9 +93,16 @@ def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -
     )
     engine.finish()
     top.finish()
-    _check_cameras(top, config.cameras)
+    _check_cameras(top, config.cameras, may_be_none=config.remote)
     top.file.raise_problems()
     return config
+
+
+def secrets_of(cameras: Iterable[CameraConfig]) -> tuple[str, ...]:
+    """Return the passwords in the cameras' addresses, as they are and as they are written there."""
+    urls = (url for camera in cameras for url in (camera.url, camera.sub_url) if "@" in url)
+    written = [password for url in urls if (password := urlsplit(url).password)]
+    return (*written, *(unquote(each) for each in written))
 
 
 def _models(top: Section) -> Path | None:
@@ -175,8 +132,8 @@ def _snapshots(section: Section) -> SnapshotConfig:
 
 def _match(section: Section) -> MatchOverrides:
     overrides = MatchOverrides(
-        threshold=section.maybe_number("threshold", low=-1, high=1),
-        margin=section.maybe_number("margin", low=0, high=1),
+        threshold=section.maybe_number("threshold", **NUMBERS["threshold"]._asdict()),
+        margin=section.maybe_number("margin", **NUMBERS["margin"]._asdict()),
     )
     section.finish()
     return overrides
@@ -216,28 +173,28 @@ def _camera(section: Section) -> CameraConfig:
         url=_url(section),
         sub_url=_sub_url(section),
         zone=section.text("zone", default=""),
-        sample_fps=section.number("sample_fps", default=5, low=0.2, high=30),
+        sample_fps=section.number("sample_fps", default=5, **NUMBERS["sample_fps"]._asdict()),
         loop=section.flag("loop", default=False),
-        loop_anchor_s=section.maybe_number("loop_anchor_s", low=0, high=1e11),
+        loop_anchor_s=section.maybe_number("loop_anchor_s", **NUMBERS["loop_anchor_s"]._asdict()),
         decode=section.choice("decode", default="software", among=DECODERS),
         rests=section.flag("rests", default=True),
         search_px=_search_px(section),
         mask=section.polygons("mask"),
         watch=section.polygons("watch"),
         zones=tuple(_zone(each) for each in section.sections("zones", "a zone")),
-        min_face_px=section.whole("min_face_px", default=32, low=16, high=1000),
-        open_timeout_s=section.number("open_timeout_s", default=4, low=0.5, high=60),
-        read_timeout_s=section.number("read_timeout_s", default=3, low=0.5, high=60),
+        min_face_px=section.whole("min_face_px", default=32, **NUMBERS["min_face_px"]._asdict()),
+        open_timeout_s=section.number("open_timeout_s", default=4, **NUMBERS["open_timeout_s"]._asdict()),
+        read_timeout_s=section.number("read_timeout_s", default=3, **NUMBERS["read_timeout_s"]._asdict()),
     )
     section.finish()
     return camera
 
 
 def _search_px(section: Section) -> int | None:
-    if (asked := section.maybe_number("search_px", low=160, high=3840)) is None:
+    if (asked := section.maybe_number("search_px", **NUMBERS["search_px"]._asdict())) is None:
         return None
-    if asked % 32:
-        section.complain("search_px", f"search_px must be a multiple of 32, not {asked:g}")
+    if asked % SEARCH_STEP:
+        section.complain("search_px", f"search_px must be a multiple of {SEARCH_STEP}, not {asked:g}")
     return int(asked)
 
 
@@ -272,14 +229,9 @@ def _sub_url(section: Section) -> str:
 
 def _check_address(section: Section, name: str, url: str) -> None:
     """Complain of an address that cannot be read; never repeat it, there may be a password in it."""
-    if url.startswith("webcam:") and not url.removeprefix("webcam:").isdigit():
+    if url.startswith("webcam:") and not is_webcam(url):
         section.complain(name, f"{name}: a webcam is webcam: and its number, for example webcam:0")
-    if "://" not in url or url.lower().startswith("file:"):
-        return
-    place, rest = re.fullmatch(r"([^/?#]*)(.*)", url.partition("://")[2], re.DOTALL).groups()  # type: ignore[union-attr]
-    user, _, host = place.rpartition("@")
-    is_odd = "@" in rest or "@" in user or user.count(":") > 1
-    if is_odd or not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", host):
+    if not is_readable_address(url):
         section.complain(
             name,
             f"{name} is not an address that can be read; in a user or password write @ as %40, : as %3A, "
@@ -307,8 +259,9 @@ def _located(section: Section, url: str) -> str:
     return str((section.file.path.parent / Path(url).expanduser()).resolve())
 
 
-def _check_cameras(top: Section, cameras: tuple[CameraConfig, ...]) -> None:
-    if not cameras and not (top.has("cameras") and top.file.problems):
+def _check_cameras(top: Section, cameras: tuple[CameraConfig, ...], *, may_be_none: bool) -> None:
+    is_left_out = may_be_none and not top.has("cameras")  # then they are configured on the dashboard
+    if not cameras and not is_left_out and not (top.has("cameras") and top.file.problems):
         top.complain("cameras", "cameras needs at least one entry")
     names = [camera.camera_id for camera in cameras]
     for twice in sorted({name for name in names if name and names.count(name) > 1}):

@@ -4,8 +4,9 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import random
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ RESTS = 3.0  # times as long as a photo took: the cameras come first
 NOT_WANTED = (404, 409, 410)  # HTTP: no such photo, embedded already or by another agent, its file is gone
 
 
+class Undone(Exception):
+    """A command could not be obeyed; says why."""
+
+
 class Errands:
     """The link hands over manifests and commands; nothing here ever blocks it."""
 
@@ -41,11 +46,17 @@ class Errands:
         evidence: Evidence | None,
         report: Callable[[CommandResult], None],
         changed: Callable[[], None] = lambda: None,
+        *,
+        also_hear: Callable[[Manifest], None] = lambda _: None,
+        more: Mapping[str, Callable[[Command, CentralAPI], str]] = MappingProxyType({}),
     ) -> None:
-        """report: a command's result; changed: the gallery is another one now."""
+        """report: a command's result; changed: the gallery is another one now.
+
+        also_hear: who else wants every manifest; more: further commands, each answers or raises Undone.
+        """
         self._api, self._keeper, self._analyser = api, keeper, analyser
         self._outbox, self._evidence, self._report = outbox, evidence, report
-        self._changed = changed
+        self._changed, self._also_hear, self._more = changed, also_hear, more
         self._ready = threading.Condition()
         self._commands: list[Command] = []
         self._stopping = self._all_due = self._nudged = self._has_photos = False
@@ -68,6 +79,7 @@ class Errands:
             self._thread.join(2)  # it may hang in a request; nothing is lost with it
 
     def hear(self, manifest: Manifest) -> None:
+        self._also_hear(manifest)
         if self._keeper.hear(manifest):
             self._nudge()
 
@@ -144,8 +156,12 @@ class Errands:
             self._evidence.send(self._outbox, self._api)
 
     def _ask_what_to_hold(self) -> None:
-        self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
+        self._hear(self._api.manifest(self._keeper.gen))
         self._catch_up()
+
+    def _hear(self, manifest: Manifest) -> None:
+        self._also_hear(manifest)
+        self._keeper.hear(manifest, asked=True)
 
     def _catch_up(self) -> None:
         """Fetch what is due, before anything else: somebody may be in it who must be forgotten.
@@ -155,7 +171,7 @@ class Errands:
         if self._keeper.is_due():
             self._keeper.fetch(GalleryDownload(self._api, self._keeper.incoming))
             self._changed()
-            self._keeper.hear(self._api.manifest(self._keeper.gen), asked=True)
+            self._hear(self._api.manifest(self._keeper.gen))
 
     def _obey(self, command: Command) -> None:
         ok, detail = True, ""
@@ -164,10 +180,14 @@ class Errands:
                 case "enrol":
                     self._rest()
                     detail = self._embed_if_wanted(str(command.args.get("photo_id", "")))
-                case "sync" | "purge":
+                case "sync" | "purge" | "reload":
                     self._poll()
+                case kind if kind in self._more:
+                    detail = self._more[kind](command, self._api)
                 case kind:
                     ok, detail = False, f"this agent does not know how to {kind}"
+        except Undone as error:
+            ok, detail = False, str(error)
         except CentralError as error:
             ok, detail = False, str(error)
             self._all_due = self._all_due or not error.permanent  # the poll does it later

@@ -115,6 +115,10 @@ class CameraPipeline:
         """Tell whether nothing has moved and nobody was followed for a while."""
         return self._search.is_idle and not self._files
 
+    def use(self, policy: MatchPolicy) -> None:
+        """Ask for this of a match from now on; may be called from another thread."""
+        self._policy = policy
+
     def process(self, frame: Frame) -> list[Sighted]:
         """Return what is due after frame, which is later than any before."""
         self.grey = grey = frame.picture.grey(GREY)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from common.camera_settings import corners_in
 from common.settings import SettingsError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -118,14 +119,10 @@ class Section:
         """Return a list of polygons, each written as its corners: `0,0  0.3,0  0.3,0.4`, within 0..1."""
         found = []
         for node, text in self._entries(name):
-            try:
-                corners = tuple((float(x), float(y)) for x, y in (each.split(",") for each in text.split()))
-            except ValueError:
-                corners = ()
-            if len(corners) < 3 or not all(0 <= value <= 1 for corner in corners for value in corner):
+            if (corners := corners_in(text)) is None:
                 asked = "corners like 0,0 0.3,0 0.3,0.4 (three or more, 0 to 1 of width and height)"
                 self.file.complain(node, f"{name} wants {asked}, not {text!r}")
-            found.append(corners)
+            found.append(corners or ())
         return tuple(found)
 
     def _text_of(self, name: str, node: yaml.Node, otherwise: str) -> str:

@@ -8,13 +8,16 @@ from typing import Protocol
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from central_server.adapters.sealing import Seal
 from central_server.config import ServerConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import AccountsError, AgentAccounts
 from central_server.services.command_agents import COMMAND_LIFE, as_message
+from central_server.services.configure_agent import PURPOSE, served
 from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
+from central_server.services.take_still import sweep_stills
 from common import wire
 from common.topics import AgentTopics
 
@@ -38,6 +41,7 @@ class CommandPost:
         self, config: ServerConfig, engine: Engine, publish: Publish, accounts: AgentAccounts | None
     ) -> None:
         self.config, self.engine, self.publish, self.accounts = config, engine, publish, accounts
+        self._seal = Seal(config.secret_key, PURPOSE)
         self._told: dict[str, tuple[object, ...]] = {}
         self._revoked: frozenset[str] = frozenset()
         self._accounts_due: datetime | None = None  # None: at once
@@ -52,7 +56,8 @@ class CommandPost:
             commands = session.scalars(select(AgentCommand.command_id).where(*waiting)).all()
         changed: dict[str, tuple[object, ...]] = {}
         for agent in agents:
-            stamp = (stamps.get((agent.site_id, agent.model_id)), agent.model_id, agent.manifest_key)
+            gallery = stamps.get((agent.site_id, agent.model_id))
+            stamp = (gallery, agent.model_id, agent.manifest_key, agent.config_gen)
             if agent.revoked_at is None and self._told.get(agent.agent_id) != stamp:
                 changed[agent.agent_id] = stamp
         if changed:
@@ -66,13 +71,15 @@ class CommandPost:
                 sweep_photos(work, self.config.home)
                 sweep_bodies(work, self.config.home, now=now)
             self._swept = sweeping
+        sweep_stills(self.config.home, now=now)
 
     def _publish_manifests(self, changed: dict[str, tuple[object, ...]], now: datetime) -> None:
         digests: dict[tuple[str, str], str] = {}
         with UnitOfWork(self.engine) as work:
             for agent_id, stamp in changed.items():
                 agent = work.session.get_one(Agent, agent_id)
-                manifest = current_manifest(work, agent, now=now, digests=digests)
+                config = served(work.session, agent, self._seal)
+                manifest = current_manifest(work, agent, now=now, config=config, digests=digests)
                 self.publish(AgentTopics(agent_id).manifest, wire.encode(manifest), retain=True)  # type: ignore[arg-type]
                 self._told[agent_id] = stamp
 

@@ -11,7 +11,7 @@ from central_server.blueprints.agent_access import PREFIX, as_agent, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.services import gallery_bodies, publish_gallery
+from central_server.services import configure_agent, gallery_bodies, publish_gallery
 from common import wire
 from common.gallery_body import MEDIA_TYPE
 
@@ -49,7 +49,8 @@ def manifest(agent: Agent) -> Any:
         with hadir().work() as work:
             work.session.get_one(Agent, agent.agent_id).gallery_gen = agent.gallery_gen
     with UnitOfWork(hadir().engine, writes=False) as work:
-        current = publish_gallery.current_manifest(work, agent, now=utc_now())
+        config = configure_agent.served(work.session, agent, hadir().seal(configure_agent.PURPOSE))
+        current = publish_gallery.current_manifest(work, agent, now=utc_now(), config=config)
     return Response(wire.encode(current), mimetype="application/json")
 
 

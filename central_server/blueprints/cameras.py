@@ -3,8 +3,10 @@
 from flask import Blueprint, render_template, url_for
 
 from central_server.blueprints import joining
+from central_server.blueprints.config_words import STATES
 from central_server.blueprints.extensions import db, utc_now
 from central_server.blueprints.request_facts import local_now, places, user
+from central_server.db.queries.configuration import config_lines
 from central_server.db.queries.devices import agents, count_bad_messages
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
@@ -16,6 +18,8 @@ def index() -> tuple[str, dict[str, str]]:
     page = render_template(
         "cameras.html",
         agents=agents(db.session(), places(), now=utc_now()),
+        configured=config_lines(db.session()),
+        config_states=STATES,
         unreadable=count_bad_messages(db.session()) if user().may("unreadable.index") else 0,
         now=local_now(),
         back=url_for("cameras.index"),

@@ -75,10 +75,10 @@ def show(photo_id: str) -> Response:
         abort(404)
     with hadir().work() as work:
         note(work, user().actor, "photo.view", found.employee_id, now=utc_now(), photo_id=photo_id)
-    return _private(path)
+    return private_image(path)
 
 
-def _private(path: Path) -> Response:
+def private_image(path: Path) -> Response:
     """Return an image that no cache may keep and no page of another site may show."""
     mimetype = "image/png" if path.suffix == ".png" else "image/jpeg"
     reply = send_file(path, mimetype=mimetype, max_age=0, etag=False, conditional=False)

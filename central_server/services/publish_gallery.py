@@ -12,6 +12,7 @@ from central_server.db.models import Agent, Employee, EnrolmentPhoto, FaceTempla
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.holding import LEASE
 from central_server.services import audit
+from central_server.services.configure_agent import NO_CONFIG, Served
 from common.events import Manifest
 from common.gallery_body import GalleryHead
 from common.signing import gallery_digest, signed
@@ -96,9 +97,14 @@ def sweep_photos(work: UnitOfWork, home: Path) -> int:
 
 
 def current_manifest(
-    work: UnitOfWork, agent: Agent, *, now: datetime, digests: dict[tuple[str, str], str] | None = None
+    work: UnitOfWork,
+    agent: Agent,
+    *,
+    now: datetime,
+    config: Served = NO_CONFIG,
+    digests: dict[tuple[str, str], str] | None = None,
 ) -> Manifest:
-    """Return, signed for this agent, which gallery it should hold.
+    """Return, signed for this agent, which gallery it should hold, and which configuration.
 
     digests: those of this transaction by site and model, for whoever asks for many agents; filled here.
     """
@@ -106,7 +112,8 @@ def current_manifest(
     if key not in known:
         known[key] = gallery_digest(owners_of(work.session, *key))
     manifest = Manifest(
-        config_gen=0,
+        config_gen=config.gen,
+        config_sha256=config.sha256,
         gallery_gen=_generation(work.session, agent, agent.model_id),
         gallery_sha256=known[key],
         issued=round(now.timestamp() * 1000),

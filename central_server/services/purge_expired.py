@@ -16,6 +16,7 @@ from central_server.services.gallery_bodies import sweep_bodies
 from central_server.services.publish_gallery import compact_log, sweep_photos
 from central_server.services.resign_employee import erase_departed
 from central_server.services.retire_models import retire_models
+from central_server.services.take_still import sweep_stills
 
 KEEP_BAD_MESSAGES = timedelta(days=30)
 
@@ -41,6 +42,7 @@ def purge_expired(work: UnitOfWork, rules: RulesConfig, home: Path, *, now: date
     sweep_photos(work, home)
     sweep_bodies(work, home, now=now)
     sweep_jobs(work)
+    sweep_stills(home, now=now)
     compact_log(work, now)
     if any(asdict(purged).values()):
         note(work, "system", "purge", now=now, **asdict(purged))

@@ -21,6 +21,8 @@ from common.events import (
 from common.ids import is_slug, slug_from
 
 MOST_PARKED_BYTES = 8192
+MOST_ERRORS = 100
+SAID_AT_BIRTH = ("configuration", "taken")  # of an agent's health; heartbeats leave them alone
 _STATES_WITH_COVERAGE = {CameraState.ONLINE.value}
 
 
@@ -45,15 +47,21 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     agent.gallery_gen = max(agent.gallery_gen, birth.gallery_gen)
     agent.config_applied, agent.config_tried = birth.config_gen, birth.config_wanted
     agent.config_origin = birth.config_origin.value
-    agent.config_errors = [[each.key, each.words] for each in birth.config_errors]
+    agent.config_errors = [[each.key[:200], each.words[:400]] for each in birth.config_errors[:MOST_ERRORS]]
     instances, is_clone = born(agent.instances, birth.instance)
     agent.instances = list(instances)
     agent.cloned_at = now if is_clone else agent.cloned_at
     known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
-    for info in birth.cameras:
-        _know_camera(agent, info, known.pop(info.camera_id, None), work)
+    owners = {
+        info.camera_id: _know_camera(agent, info, known.pop(info.camera_id, None), work)
+        for info in birth.cameras
+    }
     for camera in known.values():
         _set_state(camera, CameraState.DISABLED.value, "", now)
+    agent.health = (agent.health or {}) | {
+        "configuration": birth.extra.get("configuration", {}),
+        "taken": {name: owner for name, owner in owners.items() if owner},  # cameras of other agents
+    }
 
 
 def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now: datetime) -> None:
@@ -68,11 +76,16 @@ def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now:
     agent.clock, agent.gallery_gen = heartbeat.clock.value, heartbeat.gallery_gen
     agent.spool_depth = heartbeat.spool_depth
     agent.spool_oldest_at = instant(heartbeat.spool_oldest_ts) if heartbeat.spool_oldest_ts else None
-    agent.health = {
-        "temperature_c": heartbeat.temperature_c,
-        "disk_free_mb": heartbeat.disk_free_mb,
-        "cpu_percent": heartbeat.cpu_percent,
-    } | dict(heartbeat.extra)
+    before = agent.health or {}
+    agent.health = (
+        {
+            "temperature_c": heartbeat.temperature_c,
+            "disk_free_mb": heartbeat.disk_free_mb,
+            "cpu_percent": heartbeat.cpu_percent,
+        }
+        | dict(heartbeat.extra)
+        | {name: before[name] for name in SAID_AT_BIRTH if name in before}
+    )
     cameras = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     for health in heartbeat.cameras:
         if camera := cameras.get(health.camera_id):
@@ -129,25 +142,30 @@ def _cameras_of(work: UnitOfWork, agent_id: str) -> list[Camera]:
     return work.session.query(Camera).filter(Camera.agent_id == agent_id).all()
 
 
-def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork) -> None:
+def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork) -> str:
+    """Note a camera as the agent's own; return the id of the agent whose it is, if it is another's.
+
+    The first to name a camera keeps it, until it looks after it no longer: then it may go to another box.
+    """
     if known is None:
         known = work.session.get(Camera, info.camera_id)
         if known is not None and not _is_free(known, agent, work):
-            return  # another agent's: the first to name it keeps it
-    if known is None:
-        known = Camera(camera_id=info.camera_id, agent_id=agent.agent_id, site_id=agent.site_id, name="")
-        work.session.add(known)
-    known.agent_id = agent.agent_id
+            return known.agent_id
+        if known is None:
+            known = Camera(camera_id=info.camera_id, site_id=agent.site_id, name="")
+            work.session.add(known)
+        known.agent_id = agent.agent_id
     known.name = info.name or known.name or info.camera_id
     if info.zone:
         known.zone_id = _zone_named(info.zone, agent.site_id, work)
+    return ""
 
 
 def _is_free(camera: Camera, agent: Agent, work: UnitOfWork) -> bool:
-    """Tell whether the box that looked after the camera is revoked, so that its successor may have it."""
-    return camera.site_id == agent.site_id and (
-        work.session.get_one(Agent, camera.agent_id).revoked_at is not None
-    )
+    """Tell whether the camera's agent has let go of it, or was sent away itself; within one site only."""
+    holder = work.session.get_one(Agent, camera.agent_id)
+    has_gone = camera.state == CameraState.DISABLED.value or holder.revoked_at is not None
+    return has_gone and camera.site_id == agent.site_id
 
 
 def _zone_named(name: str, site_id: str, work: UnitOfWork) -> str | None:

@@ -110,6 +110,13 @@ class CentralAPI:
         """Open this agent's account at the broker with that password; the answer says where the broker is."""
         return self._json("PUT", "broker-account", body={"password": password})
 
+    def configuration(self) -> bytes:
+        """Return the newest configuration that the dashboard has for this agent, as it is signed for."""
+        return self._ask("GET", "config").content
+
+    def put_still(self, camera_id: str, jpeg: bytes) -> None:
+        self._ask("PUT", f"stills/{camera_id}", data=jpeg, mime="image/jpeg")
+
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")
 

@@ -70,11 +70,11 @@ class MQTTLink:
         self.identity, self.outbox, self.voice = identity, outbox, voice
         self.heartbeat_s, self.most_wait_s, self.renew_account = heartbeat_s, most_wait_s, renew_account
         self.phase, self._offline_since = LinkPhase.WAITING, time.monotonic()
-        self._introduce_again = threading.Event()
         self._topics = topics.AgentTopics(identity.agent_id)
         self._protocol = identity.broker.protocol
         self._results: deque[CommandResult] = deque()
         self._stopping, self._heartbeat_wanted = threading.Event(), threading.Event()
+        self._has_changed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
 
@@ -89,8 +89,8 @@ class MQTTLink:
         return 0.0 if self.phase is LinkPhase.ONLINE else time.monotonic() - self._offline_since
 
     def introduce_again(self) -> None:
-        """Say once more who this agent is, because that has changed; from any thread."""
-        self._introduce_again.set()
+        """Say once more what this agent is, and how its cameras are, because that has changed; any thread."""
+        self._has_changed.set()
 
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
@@ -255,20 +255,21 @@ class _Session:
     def _introduce(self) -> None:
         """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
         self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
+        self._tell_birth()
+        self.drain.rewind()
+
+    def _tell_birth(self) -> None:
+        self.link._has_changed.clear()  # first: what changes from here on is told again
         self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
         self.told.forget()
         self.heartbeat_due = self.cameras_due = 0.0
-        self.drain.rewind()
 
     def _turn(self) -> None:
         self._loop()
         while self.inbox:
             self._hear(self.inbox.popleft())
-        if self.link._introduce_again.is_set():
-            self.link._introduce_again.clear()
-            self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
-            self.told.forget()
-            self.heartbeat_due = self.cameras_due = 0.0
+        if self.link._has_changed.is_set():
+            self._tell_birth()
         now = time.monotonic()
         if now >= self.cameras_due:
             self.cameras_due = now + min(1.0, self.link.heartbeat_s)

@@ -35,7 +35,8 @@ def box(tmp_path: Path, free_port) -> Agent:
 
 def test_birth_and_heartbeat_tell_what_runs_the_models_and_how_much_memory_it_takes(box):
     """Provider, threads and workers once a connection; the process's memory with every heartbeat."""
-    assert dict(box._birth("s").extra) == {"provider": "CPUExecutionProvider", "threads": 1, "workers": 3}
+    told = dict(box._birth("s").extra)
+    assert told.items() >= {"provider": "CPUExecutionProvider", "threads": 1, "workers": 3}.items()
     assert dict(box._heartbeat("s").extra)["rss_mb"] > 20
     box._outbox.close()
 

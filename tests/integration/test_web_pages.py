@@ -14,6 +14,7 @@ from tests.integration.test_web_security import PAGES
 from tests.web_world import PageReader, WebWorld, a_web_world, inhabit, open_alert, post, put_presence
 
 MORE_PAGES = ("/login", "/alerts/1", "/nothing", "/people/EMP003", "/attendance/?date=2026-11-20")
+MORE_PAGES += ("/cameras/agents/plant-agent/", "/cameras/agents/plant-agent/camera")
 
 
 @pytest.fixture

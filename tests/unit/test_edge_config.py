@@ -53,7 +53,7 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "cameras"),
+        ("remote: no\n", "cameras"),
         ("cameras: []\n", "cameras"),
         ("[1, 2]", "the file"),
         ("a: [", "not YAML"),
