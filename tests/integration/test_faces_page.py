@@ -25,7 +25,7 @@ def world(engine, tmp_path):
 def boxes(world, tmp_path):
     """Two boxes of one site, both with EMP001 and EMP002 on them."""
     one = a_box(world, tmp_path / "one", "EMP001")
-    two = a_box(world, tmp_path / "two", "EMP001", hardware_id="two")
+    two = a_box(world, tmp_path / "two", "EMP001")
     with one as first, two as second:
         first.enrol(world, "EMP001")
         first.enrol(world, "EMP002")
