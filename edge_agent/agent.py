@@ -1,12 +1,13 @@
 """The root of `hadir agent run`: one box, models loaded once, many cameras, one link to the server."""
 
+import faulthandler
 import logging
 import os
 import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
+from edge_agent.adapters.service_notice import ServiceNotice
 from edge_agent.adapters.shared_analyser import shared
 from edge_agent.camera_worker import CameraWorker
 from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
+from edge_agent.core.pulse import Pulse, status_words
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.ignored import IgnoredFaces
@@ -32,6 +35,7 @@ from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
+from edge_agent.watchdog import Watchdog
 
 log = logging.getLogger("hadir.agent")
 
@@ -146,22 +150,37 @@ class Agent:
         for part in parts:
             part.start()
         log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
+        notice = ServiceNotice()
+        watchdog = Watchdog(notice, self._pulses, self._status_words)
+        notice.ready()
         status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
             if dead := [_name(part) for part in parts if not part.is_alive()]:
                 log.critical("%s died or hangs: the agent ends, to be started again", " and ".join(dead))
                 status = EXIT_THREAD_DIED
                 break
+            watchdog.look(time.monotonic())
             memory = memory.read(time.monotonic(), machine.rss_mb())
             if memory.has_leaked:
                 log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
                 status = EXIT_LEAKED
                 break
+        notice.stopping()
         _stop_together(self._cameras)
         for part in (self._recorder, self._errands, self._link):
             part.stop()
         self._outbox.close()
         return status
+
+    # -- what systemd is told --------------------------------------------------------------------------------
+
+    def _pulses(self) -> Iterable[Pulse]:
+        yield from (pulse for camera in self._cameras for pulse in camera.pulses())
+        yield from (self._recorder.pulse(), self._link.pulse())
+
+    def _status_words(self, stuck: Sequence[str]) -> str:
+        states = [camera.health().state for camera in self._cameras]
+        return status_words(self._link.phase.value, states, self._outbox.state().depth, stuck)
 
     # -- what the link asks for; all of it quick -------------------------------------------------------------
 
@@ -234,6 +253,7 @@ def run_agent(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    faulthandler.enable()  # systemd's watchdog ends with SIGABRT: where every thread hung goes to the journal
     machine.share_heaps()
     agent = Agent(config, identity, analyser, liveness)
     agent.warm_up()

@@ -11,6 +11,7 @@ from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.config import CameraConfig
 from edge_agent.core.attention import GREY
 from edge_agent.core.camera_health import Watched, watched
+from edge_agent.core.pulse import Pulse
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 from edge_agent.picture import hidden_in
@@ -43,6 +44,7 @@ class CameraWorker:
         self._source = VideoSource(camera, retry=retry)
         self._busy: Frame | None = None
         self._busy_since = 0.0
+        self._moved_s = time.monotonic()
         self._watched = Watched()
         self._hidden = hidden_in(camera.mask, GREY) if camera.mask else None
         self._trouble = (
@@ -60,6 +62,11 @@ class CameraWorker:
         """Tell whether the worker is there and not stuck in one frame."""
         stuck = self._busy is not None and time.monotonic() - self._busy_since > LONGEST_FRAME_S
         return self._thread.is_alive() and not stuck
+
+    def pulses(self) -> tuple[Pulse, Pulse]:
+        """Return when the stream and the work on it last moved."""
+        own = Pulse(f"camera {self.camera.camera_id}", self._moved_s, LONGEST_FRAME_S)
+        return self._source.pulse(), own
 
     def in_hand(self) -> list[int]:
         """Return the instant of the frame being looked at, ms UTC."""
@@ -84,6 +91,7 @@ class CameraWorker:
     def _run(self) -> None:
         pipeline, last, last_at = self._make_pipeline(), None, time.monotonic()
         while not self._stopping.is_set():
+            self._moved_s = time.monotonic()
             frame = self._source.take(0.5)
             if frame is None:
                 if last is not None and time.monotonic() - last_at > GIVEN_UP_AFTER_S:

@@ -10,14 +10,18 @@ from common.events import RecognitionEvent
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.machine import clock_now
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.pulse import Pulse
 from edge_agent.core.resighting import DueEvent
 from edge_agent.pipeline import Sighted
 
 log = logging.getLogger("hadir.recorder")
 
+IDLE_ROUND_S = 5.0
+LONGEST_ROUND_S = 90.0  # a commit on a worn card, behind others
 GROUP_S = 0.1  # what comes within this time shares a commit
 RETRY_S = 2.0
 MOST_WAITING = 10_000
+RECENT = 30
 
 
 class Recorder:
@@ -32,6 +36,8 @@ class Recorder:
         self._drafts: list[RecognitionEvent] = []  # taken from waiting, not stored yet
         self._ready = threading.Condition()
         self._stopping = False
+        self._moved_s = time.monotonic()
+        self._recent: deque[RecognitionEvent] = deque(maxlen=RECENT)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -39,6 +45,14 @@ class Recorder:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def pulse(self) -> Pulse:
+        return Pulse("the recorder", self._moved_s, LONGEST_ROUND_S)
+
+    def recent(self) -> list[RecognitionEvent]:
+        """Return the last events that were stored, the oldest first."""
+        with self._ready:
+            return list(self._recent)
 
     def put(self, sighted: list[Sighted]) -> None:
         if sighted:
@@ -61,10 +75,13 @@ class Recorder:
 
     def _run(self) -> None:
         while True:
+            self._moved_s = time.monotonic()
             with self._ready:
-                self._ready.wait_for(lambda: self._waiting or self._drafts or self._stopping)
+                self._ready.wait_for(lambda: self._waiting or self._drafts or self._stopping, IDLE_ROUND_S)
                 if not self._waiting and not self._drafts:
-                    return
+                    if self._stopping:
+                        return
+                    continue
             if not self._stopping:
                 time.sleep(GROUP_S)
             try:
@@ -80,6 +97,7 @@ class Recorder:
         stored = self._outbox.append(self._drafts, now=time.time_ns() // 1_000_000)
         with self._ready:
             self._drafts = []
+            self._recent.extend(stored)
         for event in stored:
             who = event.employee_id or "unknown"
             log.info("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))

@@ -39,6 +39,7 @@ from common.events import (
 )
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.pulse import Pulse
 from edge_agent.drain import Drain
 
 log = logging.getLogger("hadir.link")
@@ -49,6 +50,7 @@ LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05
 MOST_IN_PAHO = 64
+LONGEST_ROUND_S = 120.0  # one connection attempt behind a dead DNS, or one request of the second road
 
 
 class LinkError(Exception):
@@ -94,12 +96,16 @@ class MQTTLink:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
+        self.moved_s = time.monotonic()  # when the thread last went round
 
     def start(self) -> None:
         self._thread.start()
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def pulse(self) -> Pulse:
+        return Pulse("the link", self.moved_s, LONGEST_ROUND_S)
 
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
@@ -116,6 +122,7 @@ class MQTTLink:
     def _run(self) -> None:
         failures, offline_since = 0, time.monotonic()
         while not self._stopping.is_set():
+            self.moved_s = time.monotonic()
             session = _Session(self)
             try:
                 session.run()
@@ -142,6 +149,7 @@ class MQTTLink:
         log.log(level, "%s; events wait in the spool", words)
 
     def _wait(self, wait_s: float, offline_since: float) -> None:
+        self.moved_s = time.monotonic()
         until = time.monotonic() + wait_s
         if self.voice.post_events and time.monotonic() - offline_since > self.fall_back_after_s:
             self._go_round(self.voice.post_events)
@@ -152,6 +160,7 @@ class MQTTLink:
         drain = Drain(self.outbox)
         try:
             while not self._stopping.is_set() and (envelope := drain.next(time.monotonic())):
+                self.moved_s = time.monotonic()
                 before = self.outbox.state().depth
                 drain.acknowledge(post(envelope), time.monotonic())
                 if self.outbox.state().depth >= before:
@@ -285,6 +294,7 @@ class _Session:
             self._publish(self.topics.events, envelope)
 
     def _loop(self) -> None:
+        self.link.moved_s = time.monotonic()
         code = self.client.loop(TURN_S)
         if code != mqtt.MQTT_ERR_SUCCESS:
             raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
