@@ -19,6 +19,7 @@ from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.live_socket import LiveSocket
 from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
 from edge_agent.adapters.service_notice import ServiceNotice
@@ -31,6 +32,7 @@ from edge_agent.core.pulse import Pulse, status_words
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.ignored import IgnoredFaces
+from edge_agent.live_report import LiveReport
 from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
@@ -114,6 +116,20 @@ class Agent:
         )
         self._link = MQTTLink(identity, self._outbox, self._voice(), heartbeat_s=config.heartbeat_s)
 
+    def _live(self) -> LiveSocket:
+        report = LiveReport(
+            identity=self._identity,
+            config=self._config,
+            model_id=self._analyser.model_id,
+            link=self._link,
+            outbox=self._outbox,
+            recorder=self._recorder,
+            keeper=self._keeper,
+            cameras=self._camera_health,
+            started_s=time.monotonic(),
+        )
+        return LiveSocket(self._config.home, report)
+
     def _worker(self, camera: CameraConfig) -> CameraWorker:
         def pipeline() -> CameraPipeline:
             return CameraPipeline(
@@ -152,6 +168,8 @@ class Agent:
         log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
         notice = ServiceNotice()
         watchdog = Watchdog(notice, self._pulses, self._status_words)
+        live = self._live()
+        live.start()
         notice.ready()
         status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
@@ -166,6 +184,7 @@ class Agent:
                 status = EXIT_LEAKED
                 break
         notice.stopping()
+        live.stop()
         _stop_together(self._cameras)
         for part in (self._recorder, self._errands, self._link):
             part.stop()

@@ -38,6 +38,7 @@ class Recorder:
         self._stopping = False
         self._moved_s = time.monotonic()
         self._recent: deque[RecognitionEvent] = deque(maxlen=RECENT)
+        self._last_known: dict[str, RecognitionEvent] = {}  # by camera
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -53,6 +54,11 @@ class Recorder:
         """Return the last events that were stored, the oldest first."""
         with self._ready:
             return list(self._recent)
+
+    def last_known(self) -> dict[str, RecognitionEvent]:
+        """Return, by camera, the last event since the start in which somebody was recognised."""
+        with self._ready:
+            return dict(self._last_known)
 
     def put(self, sighted: list[Sighted]) -> None:
         if sighted:
@@ -98,6 +104,7 @@ class Recorder:
         with self._ready:
             self._drafts = []
             self._recent.extend(stored)
+            self._last_known |= {each.camera_id: each for each in stored if each.employee_id}
         for event in stored:
             who = event.employee_id or "unknown"
             log.info("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))

@@ -97,6 +97,7 @@ class MQTTLink:
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
         self.moved_s = time.monotonic()  # when the thread last went round
+        self.server_online, self._went_round_s = True, float("-inf")
 
     def start(self) -> None:
         self._thread.start()
@@ -106,6 +107,15 @@ class MQTTLink:
 
     def pulse(self) -> Pulse:
         return Pulse("the link", self.moved_s, LONGEST_ROUND_S)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the link's state for people: its phase, the road that events take, and what is wrong."""
+        went_round = time.monotonic() - self._went_round_s < 2 * self.most_wait_s
+        road = "MQTT" if self.phase is LinkPhase.ONLINE else "HTTP" if went_round else ""
+        trouble = "" if self.phase is LinkPhase.ONLINE else self._last_words
+        return {
+            "phase": self.phase.value, "road": road, "server_online": self.server_online, "trouble": trouble,
+        }  # fmt: skip
 
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
@@ -165,6 +175,7 @@ class MQTTLink:
                 drain.acknowledge(post(envelope), time.monotonic())
                 if self.outbox.state().depth >= before:
                     return
+                self._went_round_s = time.monotonic()
                 log.info("the broker is unreachable: sent %d events by HTTP", len(envelope.events))
         except Exception as error:
             log.debug("sending by HTTP failed too: %s", error)
@@ -324,7 +335,7 @@ class _Session:
         first = not self.server_instance
         if server.online != self.server_online:
             log.info("the server is %s", "back" if server.online else "away; events wait in the spool")
-        self.server_online = server.online
+        self.server_online = self.link.server_online = server.online
         self.server_instance = server.instance or self.server_instance
         if came_back and not (first and retained):
             self._introduce()
