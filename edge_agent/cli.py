@@ -15,7 +15,7 @@ from common.settings import SettingsError
 from edge_agent.config import EdgeConfig, read_edge_config
 
 if TYPE_CHECKING:
-    from edge_agent.check import Finding
+    from edge_agent.finding import Finding
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 DEFAULT_CONFIG = "/etc/hadir/agent.yaml"
@@ -159,7 +159,8 @@ def _as_json(finding: "Finding") -> str:
     told: dict[str, object] = {"subject": finding.subject, "ok": finding.is_good, "words": finding.words}
     if finding.is_advice:
         told["is_advice"] = True
-    return json.dumps(told | ({"camera": finding.numbers} if finding.numbers else {}))
+    of = "camera" if finding.subject.startswith("camera ") else "numbers"
+    return json.dumps(told | ({of: finding.numbers} if finding.numbers else {}))
 
 
 def _camera_secrets(config: EdgeConfig) -> tuple[str, ...]:
