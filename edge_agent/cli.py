@@ -34,10 +34,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--camera", metavar="ID", help="look through this camera only (all of them)")
     check.add_argument("--seconds", type=float, default=6.0, help="how long to look through each camera (6)")
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
-    from edge_agent import calibrate, identify, live, models
+    from edge_agent import calibrate, discover, identify, live, models
 
     live.add_arguments(_add(commands, "live", "show what the running agent does, as it happens", _live))
 
+    found = _add(commands, "discover", "find the cameras of the local network (ONVIF)", _discover)
+    discover.add_arguments(found)
     for each in (identify, calibrate, models):
         each.add_parser(commands)
     return top
@@ -142,6 +144,13 @@ def _check(args: argparse.Namespace) -> int:
         good = good and finding.is_good
         print(_as_json(finding) if args.json else _as_line(finding), flush=True)
     return 0 if good else EXIT_FAILED
+
+
+def _discover(args: argparse.Namespace) -> int:
+    from edge_agent.discover import run
+
+    set_up("ERROR", secrets=(os.environ.get("HADIR_CAMERA_PASSWORD", ""),))
+    return run(args)
 
 
 def _live(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent.adapters.decoding import LATE_DECODERS
 from edge_agent.adapters.shared_analyser import UPRIGHT
@@ -14,7 +15,8 @@ from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.searching import Search, Tally
 
-QUIET_SAMPLES = 15
+QUIET_S = 5.0  # how often the whole picture is searched though nothing moves
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 LEAST_BUSY = 3  # pictures with faces, from which they are a measure
 EVERYTHING = AttentionPolicy(is_gated=False)
 
@@ -62,9 +64,10 @@ def _pipeline_ms(camera: CameraConfig, analyser: FaceAnalyser, frames: Sequence[
 
 
 def _quiet_ms(camera: CameraConfig, analyser: FaceAnalyser, frame: Frame) -> float:
+    empty = replace(frame, picture=frame.picture.without((WHOLE,)))  # whoever sits there is not nothing
     pipeline = _pipeline(camera, analyser)
-    pipeline.process(Frame(frame.picture, 0, 0, 0))  # the first picture is searched whole; it is one of many
-    return _timed(pipeline, [frame] * QUIET_SAMPLES, 1000 / camera.sample_fps)
+    pipeline.process(replace(empty, ts=0, mono=0))  # the first picture is searched whole; it is one of many
+    return _timed(pipeline, [empty] * round(QUIET_S * camera.sample_fps + 1), 1000 / camera.sample_fps)
 
 
 def _by_parts_ms(camera: CameraConfig, analyser: FaceAnalyser, frame: Frame) -> float:
