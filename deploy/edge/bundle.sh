@@ -44,9 +44,29 @@ download() {
         "${platforms[@]}" --python-version "$version" --implementation cp --abi "cp${version/./}" --abi abi3 --abi none \
         --dest "$work/$name/wheels" "$@")
 }
+requirement_of() { awk -v name="$1==" '/^[a-zA-Z]/ { is = index($0, name) == 1 } is' "$SOURCE/requirements-edge.txt"; }
+
+requirements_without() {  # requirements_without NAME...: the pinned packages, less these
+    awk -v names=" $* " '/^[a-zA-Z]/ { split($0, part, "=="); is = index(names, " " part[1] " ") > 0 } !is' \
+        "$SOURCE/requirements-edge.txt"
+}
+
 printf 'Fetching the packages for %s, Python %s …\n' "$arch" "$version" >&2
-download -r requirements-edge.txt || die "not every package could be had for $arch and Python $version"
-download pip setuptools  # pip for systems without python3-venv
+# A few packages come as source alone. They are pure Python: their source travels, and what builds it.
+sources=()
+until download -r <(requirements_without "${sources[@]}") 2>"$work/log"; do
+    missing=$(sed -n 's/^ERROR: No matching distribution found for \([A-Za-z0-9_.-]*\)==.*/\1/p' "$work/log" | head -n 1)
+    if [ -z "$missing" ] || [ ${#sources[@]} -ge 9 ]; then
+        cat "$work/log" >&2
+        die "not every package could be had for $arch and Python $version"
+    fi
+    sources+=("$missing")
+done
+for missing in "${sources[@]}"; do
+    (cd "$SOURCE" && "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary "$missing" \
+        --dest "$work/$name/wheels" -r <(requirement_of "$missing") >&2)
+done
+download pip setuptools wheel  # pip for systems without python3-venv, the others for what comes as source
 # shellcheck disable=SC2086  # a list of names
 tar -C "$SOURCE" --exclude=__pycache__ --exclude='*.pyc' -cf - $PARTS | tar -C "$work/$name" -xf -
 tar -C "$work" --owner=0 --group=0 -czf "$to/$name.tar.gz" "$name"

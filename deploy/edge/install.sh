@@ -149,6 +149,7 @@ put_code() {  # put_code RELEASE: the code and its virtual environment, root's o
     chmod -R u+rwX,go-w,a+rX "$release"
     "$release/.venv/bin/python" -c 'import cv2, numpy, onnxruntime, insightface' 2>/dev/null ||
         die "the packages are installed, but do not load: $release/.venv/bin/python -c 'import cv2, onnxruntime, insightface'"
+    sync  # a power cut after the switch must not find empty files
     : >"$release/.complete"
 }
 
@@ -157,12 +158,12 @@ switch_to() {  # switch_to RELEASE: at once, so that no moment is without code
     run mv -T "$CURRENT.new" "$CURRENT"
     local unit
     for unit in service path; do run install -m 0644 "$1/deploy/edge/$SERVICE.$unit" "$UNITS/$SERVICE.$unit"; done
-    run systemctl daemon-reload
+    control daemon-reload
 }
 
 forget_old_releases() {
     local each count=0 now
-    now=$(readlink -f "$CURRENT")
+    now=$(readlink -f "$CURRENT") || return 0
     while IFS= read -r each; do
         [ "$each" != "$now" ] || continue
         count=$((count + 1))
@@ -209,6 +210,11 @@ put_settings() {
 }
 
 put_command() { run install -m 0755 "$1/deploy/edge/hadir-command.sh" "$COMMAND"; }
+
+# Where systemd does not run, as in an image that is being made, services are enabled and start with the box.
+control() {
+    if is_trial || [ -d /run/systemd/system ]; then run systemctl "$@"; fi
+}
 
 is_active() { systemctl is-active --quiet $SERVICE 2>/dev/null; }
 
@@ -263,8 +269,10 @@ install_it() {
     change_to "$release"
     put_command "$release"
     run systemctl enable $SERVICE.service $SERVICE.path
-    run systemctl start $SERVICE.path || true
-    if [ -n "$start" ] && [ -e "$HOME_DIR/identity.json" ]; then run systemctl start $SERVICE; fi
+    control start $SERVICE.path || true
+    if [ -n "$start" ] && [ -e "$HOME_DIR/identity.json" ]; then
+        control start $SERVICE || say "It does not start: journalctl -u $SERVICE -n 50"
+    fi
     forget_old_releases
     say "Installed: $release"
     [ -e "$HOME_DIR/identity.json" ] || say "Next:
@@ -287,7 +295,7 @@ roll_back() {
         if [ "$each" = "$now" ] || [ ! -x "$each/hadir" ]; then continue; fi
         switch_to "$each"
         put_command "$each"
-        if [ -n "$start" ] && is_active; then run systemctl restart $SERVICE; fi
+        if [ -n "$start" ] && is_active; then control restart $SERVICE; fi
         say "Back to $each"
         return 0
     done < <(find "$RELEASES" -mindepth 1 -maxdepth 1 -type d ! -name models -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2-)
@@ -304,9 +312,10 @@ uninstall_it() {
         read -r answer || true
         [ "$answer" = yes ] || die "nothing was removed."
     fi
-    run systemctl disable --now $SERVICE.service $SERVICE.path 2>/dev/null || true
+    control stop $SERVICE.path $SERVICE.service || true
+    run systemctl disable $SERVICE.service $SERVICE.path || true
     run rm -f "$UNITS/$SERVICE.service" "$UNITS/$SERVICE.path" "$COMMAND"
-    run systemctl daemon-reload || true
+    control daemon-reload || true
     if [ -L "$CURRENT" ]; then run rm -f "$CURRENT"; fi
     run rm -rf "$RELEASES"
     if [ -z "$purge" ]; then
