@@ -165,7 +165,8 @@ class Agent:
         parts: list[Any] = [self._recorder, self._errands, self._link, *self._cameras]
         for part in parts:
             part.start()
-        log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
+        who, cameras = self._identity.agent_id, len(self._cameras)
+        log.info("Hadir %s, %s: %d cameras, model %s", VERSION, who, cameras, self._analyser.model_id)
         notice = ServiceNotice()
         watchdog = Watchdog(notice, self._pulses, self._status_words)
         live = self._live()
@@ -188,7 +189,9 @@ class Agent:
         _stop_together(self._cameras)
         for part in (self._recorder, self._errands, self._link):
             part.stop()
+        waiting = self._outbox.state().depth
         self._outbox.close()
+        log.info("stopped; %d events wait for the next start", waiting)
         return status
 
     # -- what systemd is told --------------------------------------------------------------------------------

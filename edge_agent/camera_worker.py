@@ -45,6 +45,7 @@ class CameraWorker:
         self._busy: Frame | None = None
         self._busy_since = 0.0
         self._moved_s = time.monotonic()
+        self._last_words = ""
         self._watched = Watched()
         self._hidden = hidden_in(camera.mask, GREY) if camera.mask else None
         self._trouble = (
@@ -105,8 +106,8 @@ class CameraWorker:
                 self._source.is_calm = pipeline.is_idle
                 last, last_at = frame, time.monotonic()
                 self._look(pipeline, frame)
-            except Exception:
-                log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)
+            except Exception as error:
+                self._complain(error)
                 self._now_wrong(CameraReason.DECODE, frame.ts)
                 self._put(self._farewell(pipeline, last or frame))
                 pipeline, last = self._make_pipeline(), None
@@ -115,6 +116,14 @@ class CameraWorker:
                 self._busy = None
         if last is not None:
             self._put(self._farewell(pipeline, last))
+
+    def _complain(self, error: Exception) -> None:
+        """Say once what went wrong, and where; the same again, only to those who listen closely."""
+        words = f"{type(error).__name__}: {error}"
+        level = logging.DEBUG if words == self._last_words else logging.ERROR
+        self._last_words = words
+        where = self.camera.camera_id
+        log.log(level, "camera %s: a picture could not be worked on (%s)", where, words, exc_info=error)
 
     def _look(self, pipeline: CameraPipeline, frame: Frame) -> None:
         """Note whether the picture shows what the camera is there for."""

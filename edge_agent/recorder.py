@@ -35,7 +35,7 @@ class Recorder:
         self._waiting: deque[Sighted] = deque()
         self._drafts: list[RecognitionEvent] = []  # taken from waiting, not stored yet
         self._ready = threading.Condition()
-        self._stopping = False
+        self._stopping, self._trouble = False, ""
         self._moved_s = time.monotonic()
         self._recent: deque[RecognitionEvent] = deque(maxlen=RECENT)
         self._last_known: dict[str, RecognitionEvent] = {}  # by camera
@@ -92,11 +92,20 @@ class Recorder:
                 time.sleep(GROUP_S)
             try:
                 self._store()
+                self._trouble_is("")
             except OutboxError as error:
-                log.error("%s; %d events wait in memory", error, len(self._drafts))
+                self._trouble_is(str(error))
                 if self._stopping:
                     return
                 time.sleep(RETRY_S)
+
+    def _trouble_is(self, words: str) -> None:
+        """Say once that events cannot be stored, and once that they can again."""
+        if words and words != self._trouble:
+            log.error("%s; %d events wait in memory", words, len(self._drafts))
+        elif self._trouble and not words:
+            log.info("events are stored again")
+        self._trouble = words
 
     def _store(self) -> None:
         self._prepare()
@@ -105,9 +114,9 @@ class Recorder:
             self._drafts = []
             self._recent.extend(stored)
             self._last_known |= {each.camera_id: each for each in stored if each.employee_id}
-        for event in stored:
+        for event in stored:  # people's comings and goings have no place in a journal that is kept for months
             who = event.employee_id or "unknown"
-            log.info("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))
+            log.debug("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))
 
     def _prepare(self) -> None:
         """Make drafts of what is waiting. A crop is written once, however often the event must wait."""

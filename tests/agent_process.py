@@ -104,6 +104,9 @@ class AgentBox:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
+            if environment.pop("as_journal", ""):
+                about = os.fstat(log.fileno())
+                environment["JOURNAL_STREAM"] = f"{about.st_dev}:{about.st_ino}"
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _RUN, str(self.config), *arguments],
                 cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log,

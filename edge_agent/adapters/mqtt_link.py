@@ -108,6 +108,12 @@ class MQTTLink:
     def pulse(self) -> Pulse:
         return Pulse("the link", self.moved_s, LONGEST_ROUND_S)
 
+    def _tell_of_going_round(self, count: int) -> None:
+        is_known = self._went_round_s != float("-inf")
+        level = logging.DEBUG if is_known else logging.INFO
+        log.log(level, "the broker is unreachable: events go by HTTP (%d just now)", count)
+        self._went_round_s = time.monotonic()
+
     def shown(self) -> dict[str, Any]:
         """Return the link's state for people: its phase, the road that events take, and what is wrong."""
         went_round = time.monotonic() - self._went_round_s < 2 * self.most_wait_s
@@ -144,7 +150,7 @@ class MQTTLink:
                 session.close()
             if session.was_online:
                 failures, offline_since = 0, time.monotonic()
-                self._last_words = ""
+                self._last_words, self._went_round_s = "", float("-inf")
             elif session.protocol_refused:
                 self._protocol = "311" if self._protocol == "5" else "5"
             failures += 1
@@ -175,8 +181,7 @@ class MQTTLink:
                 drain.acknowledge(post(envelope), time.monotonic())
                 if self.outbox.state().depth >= before:
                     return
-                self._went_round_s = time.monotonic()
-                log.info("the broker is unreachable: sent %d events by HTTP", len(envelope.events))
+                self._tell_of_going_round(len(envelope.events))
         except Exception as error:
             log.debug("sending by HTTP failed too: %s", error)
 

@@ -24,7 +24,7 @@ from edge_agent.core.pulse import Pulse
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("hadir.video")
 
 FPS_WINDOW_S = 10.0
 LONGEST_ROUND_S = 60.0  # besides the time-outs of opening and reading: a name that nobody resolves

@@ -50,3 +50,21 @@ def test_a_stream_that_hangs_starves_the_watchdog(tmp_path, free_port, systemd):
         assert process.wait(10) == -signal.SIGABRT
     assert box.log.count("the stream of camera gate hangs") == 1
     assert "Current thread" in box.log and "video_source.py" in box.log  # where it hung, for us
+
+
+def test_the_journal_of_a_bad_day_is_short_and_every_line_says_how_bad_it_is(tmp_path, free_port, systemd):
+    """No broker, no server, two cameras away for several attempts: a line a change, and none again."""
+    clip = make_video(tmp_path / "clip.mp4", Recipe(pictures=60))
+    cameras = {"gate": str(clip), "door": f"rtsp://guard:a-password@127.0.0.1:{free_port()}/x"}
+    with an_agent_box(tmp_path / "box", free_port(), ", loop: yes", **cameras) as box:
+        box.start(NOTIFY_SOCKET=systemd.path, WATCHDOG_USEC="2000000", as_journal="yes")
+        systemd.listen(lambda lines: count(lines, "WATCHDOG=1") > 9, within_s=30)
+        assert box.stop() == 0
+    lines = box.log.splitlines()
+    assert all(line[0] == "<" and line[2] == ">" for line in lines)
+    changes = [line.partition("; trying again")[0] for line in lines]
+    assert len(changes) == len(set(changes)) < 9
+    marks = {line.partition(": ")[2].split(" ")[0]: line[1] for line in lines}
+    assert (marks["camera"], marks["Hadir"], marks["stopped;"]) in {("4", "6", "6"), ("6", "6", "6")}
+    assert any(line.startswith("<4>hadir.video: camera door") for line in lines)
+    assert "Traceback" not in box.log and "a-password" not in box.log
