@@ -44,7 +44,7 @@ def test_each_line_of_the_journal_has_its_priority(tmp_path, monkeypatch, root_l
     assert {line[:3] for line in lines[4:-1]} == {"<3>"} and "<3>ValueError: odd" in lines
 
 
-def test_another_stream_than_the_journals_gets_times_and_words(journal):
+def test_another_stream_than_the_journals_gets_times_and_words():
     """Redirected into a file, lines are for reading there."""
     assert not logs.goes_to_journal(io.StringIO(), os.environ)
     assert not logs.goes_to_journal(io.StringIO(), {})
