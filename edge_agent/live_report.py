@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common import VERSION
@@ -31,6 +31,7 @@ class LiveReport:
     keeper: GalleryKeeper
     cameras: Callable[[], Iterable[CameraHealth]]
     started_s: float  # monotonic
+    meter: vitals.CpuMeter = field(default_factory=vitals.CpuMeter)
 
     def __call__(self) -> dict[str, Any]:
         now = time.time_ns() // 1_000_000
@@ -54,7 +55,7 @@ class LiveReport:
             "cameras": [self._camera(each, now, known) for each in self.cameras()],
             "events": [_event(each) for each in self.recorder.recent()[-EVENTS_SHOWN:]],
             "box": {
-                "cpu_percent": vitals.cpu_percent(),
+                "cpu_percent": round(self.meter.percent(), 1),
                 "rss_mb": machine.rss_mb(),
                 "memory_free_mb": memory.free_mb,
                 "memory_mb": memory.total_mb,

@@ -30,14 +30,24 @@ class Throttling:
     since_start: tuple[str, ...] = ()
 
 
-def cpu_percent(seconds: float | None = None) -> float:
-    """Return how busy the processors are, 0..100: over seconds, or since the last time this was asked."""
-    return psutil.cpu_percent(interval=seconds)
+class CpuMeter:
+    """How busy the processors were since the last reading; psutil's own notes are of each thread apart."""
+
+    def __init__(self) -> None:
+        self._last = psutil.cpu_times()
+
+    def percent(self) -> float:
+        """Return 0..100, since the last call, or since this was made."""
+        last, now = self._last, psutil.cpu_times()
+        self._last = now
+        total = sum(now[:8]) - sum(last[:8])  # what guests take is in it already
+        idle = now.idle + getattr(now, "iowait", 0.0) - last.idle - getattr(last, "iowait", 0.0)
+        return 0.0 if total <= 0 else min(100.0, max(0.0, 100 * (1 - idle / total)))
 
 
 def idle_processors(seconds: float) -> float:
     """Return how many processors' worth of time was idle over seconds, of those this process may use."""
-    return processors() * (1 - cpu_percent(seconds) / 100)
+    return processors() * (1 - psutil.cpu_percent(interval=seconds) / 100)
 
 
 def memory() -> Memory:
