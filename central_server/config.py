@@ -22,6 +22,7 @@ class BrokerConfig:
     public_port: int
     accounts_dir: Path | None  # where the password and ACL files are kept; None: accounts are made elsewhere
     protocol: str  # 5 | 311
+    autosave_s: int  # how often the embedded mosquitto writes down what it holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,7 @@ def _broker(settings: Settings) -> BrokerConfig:
         public_port=settings.whole("HADIR_BROKER_PUBLIC_PORT", default=port, low=1, high=65535),
         accounts_dir=Path(accounts) if accounts else None,
         protocol=settings.choice("HADIR_BROKER_PROTOCOL", default="5", among=("5", "311")),
+        autosave_s=settings.whole("HADIR_BROKER_AUTOSAVE_S", default=30, low=1, high=86400),
     )
 
 

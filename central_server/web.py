@@ -31,6 +31,7 @@ from central_server.blueprints import (
     photos,
     reports,
     settings,
+    unreadable,
     webhooks,
     wording,
 )
@@ -120,7 +121,20 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
 
 
 def _register(app: Flask) -> None:
-    for page in (auth, dashboard, people, photos, attendance, alerts, cameras, joining, reports, settings):
+    pages = (
+        auth,
+        dashboard,
+        people,
+        photos,
+        attendance,
+        alerts,
+        cameras,
+        joining,
+        unreadable,
+        reports,
+        settings,
+    )
+    for page in pages:
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_link, agent_gallery, agent_pictures)
     for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused

@@ -38,6 +38,7 @@ from central_server.services.handle_webhook import handle_receipts
 from central_server.services.open_alerts import AlertTemplate
 from central_server.services.purge_expired import purge_expired
 from central_server.services.push_attendance import push_due, queue_day, queue_revisions
+from central_server.services.recompute_attendance import recompute_days_due
 from central_server.services.send_due_reports import send_due_reports
 
 log = logging.getLogger("hadir.worker")
@@ -47,6 +48,8 @@ LEASE_LIFE = timedelta(seconds=15)
 RENEW_EVERY_S = 3.0
 PURGE_AT = time(3, 0)
 STUCK_AFTER_S = 600.0
+LATE_DAYS_AFTER = timedelta(seconds=10)  # more events of the same days are on their way
+MOST_LATE_DAYS = 50  # at a time: live events go before
 
 
 def now() -> datetime:
@@ -87,6 +90,7 @@ class Worker:
             Loop("presence", config.tick_s, self.evaluate),
             Loop("delivery", min(1.0, config.tick_s), self.deliver),
             Loop("reports", 60.0, self.report),
+            Loop("days", 2.0, self.recompute),
             Loop("closing", 300.0, self.close_days),
             Loop(
                 "purge", 6 * 3600.0, self.purge
@@ -162,6 +166,11 @@ class Worker:
         daily["purge"] = Daily(PURGE_AT, self.config.timezone, self._safely("purge", self.purge))
         self.schedule.plan(daily)
         self._reports()
+
+    def recompute(self) -> None:
+        """Recompute the person-days that many late events at once have touched."""
+        with UnitOfWork(self.engine) as work:
+            recompute_days_due(work, self.config.rules, now=now(), after=LATE_DAYS_AFTER, most=MOST_LATE_DAYS)
 
     def close_days(self) -> None:
         """Close the days that are over, and tell the HRIS."""

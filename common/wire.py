@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from common.events import Envelope
 
@@ -41,7 +42,7 @@ def decode(kind: type[T], payload: bytes | bytearray | str) -> T:
         version = body.pop("v", None)
         if version != VERSION:
             raise MalformedMessage(f"version {version!r} is not {VERSION}")
-    return _read(kind, body, kind.__name__)
+    return read(kind, body)
 
 
 def _not_a_number(constant: str) -> None:
@@ -61,57 +62,100 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: type) -> tuple[tuple[tuple[str, "_Reader", bool], ...], bool, frozenset[str]]:
+    """Return name, reader and necessity of a dataclass's fields, whether it keeps others, and all names."""
+    hints = get_type_hints(kind)
+    fields = tuple(
+        (
+            field.name,
+            _reader(hints[field.name]),
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(kind)
+        if field.name != "extra"
+    )
+    return fields, "extra" in hints, frozenset(hints)
 
 
-def _read(kind: type[T], body: Mapping[str, Any], where: str) -> T:
-    hints = _hints(kind)
+def read(kind: type[T], body: Mapping[str, Any], where: str = "") -> T:
+    """Return the object, as json.loads gives it, read as kind. Raises MalformedMessage with the reason."""
+    fields, keeps_others, names = _fields(kind)
+    where = where or kind.__name__
     known: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name in body and field.name != "extra":
-            known[field.name] = _value(hints[field.name], body[field.name], f"{where}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise MalformedMessage(f"{where}.{field.name} is missing")
-    if "extra" in hints:
-        known["extra"] = {name: value for name, value in body.items() if name not in hints}
+    for name, reader, is_needed in fields:
+        if name in body:
+            known[name] = reader(body[name], where, name)
+        elif is_needed:
+            raise MalformedMessage(f"{where}.{name} is missing")
+    if keeps_others:
+        known["extra"] = {name: value for name, value in body.items() if name not in names}
     try:
         return kind(**known)
     except ValueError as error:
         raise MalformedMessage(f"{where}: {error}") from error
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+class _Reader(Protocol):
+    """Reads the value of where.name, or raises MalformedMessage."""
+
+    def __call__(self, value: Any, where: str, name: str) -> Any: ...
+
+
+def _reader(hint: Any) -> _Reader:
+    """Return what reads a value of this type."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hasattr(hint, "__supertype__"):
-        return _value(hint.__supertype__, value, where)
+        return _reader(hint.__supertype__)
     if origin in (Union, UnionType):
-        if value is None and NoneType in arguments:
-            return None
-        return _value(next(each for each in arguments if each is not NoneType), value, where)
+        inner = _reader(next(each for each in arguments if each is not NoneType))
+        return lambda value, where, name: None if value is None else inner(value, where, name)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise MalformedMessage(f"{where} is not a list")
-        return tuple(_value(arguments[0], each, f"{where}[{index}]") for index, each in enumerate(value))
+        return _list_reader(_reader(arguments[0]))
     if origin is not None and issubclass(origin, Mapping):
-        return _expect(dict, value, where)
+        return lambda value, where, name: _expect(dict, value, where, name)
     if dataclasses.is_dataclass(hint):
-        return _read(hint, _expect(dict, value, where), where)  # type: ignore[arg-type]
+        kind: type = hint  # type: ignore[assignment]
+        return lambda value, where, name: read(kind, _expect(dict, value, where, name), f"{where}.{name}")
     if issubclass(hint, Enum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise MalformedMessage(
-                f"{where}: {value!r} is not one of {', '.join(each.value for each in hint)}"
-            ) from error
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return _enum_reader(hint)
+    if hint is float:
+        return _read_float
+    return lambda value, where, name: _expect(hint, value, where, name)
+
+
+def _list_reader(inner: _Reader) -> _Reader:
+    def read_list(value: Any, where: str, name: str) -> Any:
+        if not isinstance(value, list):
+            raise MalformedMessage(f"{where}.{name} is not a list")
+        return tuple(inner(each, where, f"{name}[{index}]") for index, each in enumerate(value))
+
+    return read_list
+
+
+def _enum_reader(kind: type[Enum]) -> _Reader:
+    members: dict[Any, Enum] = {each.value: each for each in kind}
+
+    def read_member(value: Any, where: str, name: str) -> Any:
+        found = members.get(value) if isinstance(value, str) else None
+        if found is None:
+            raise MalformedMessage(f"{where}.{name}: {value!r} is not one of {', '.join(members)}")
+        return found
+
+    return read_member
+
+
+def _read_float(value: Any, where: str, name: str) -> float:
+    if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    return _expect(hint, value, where)
+    number: float = _expect(float, value, where, name)
+    if not math.isfinite(number):
+        raise MalformedMessage(f"{where}.{name} is not a number")
+    return number
 
 
-def _expect(kind: type, value: Any, where: str) -> Any:
+def _expect(kind: type, value: Any, where: str, name: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise MalformedMessage(f"{where} is {type(value).__name__}, expected {kind.__name__}")
+        raise MalformedMessage(f"{where}.{name} is {type(value).__name__}, expected {kind.__name__}")
     if kind is str and "\x00" in value:
-        raise MalformedMessage(f"{where} holds a NUL character")
+        raise MalformedMessage(f"{where}.{name} holds a NUL character")
     return value

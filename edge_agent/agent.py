@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from common import VERSION
-from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, Heartbeat
+from common.events import Birth, CameraHealth, CameraInfo, CameraStatus, CommandResult, Heartbeat
+from common.topics import AgentTopics
 from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
-from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
+from edge_agent.adapters.mqtt_link import MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
 from edge_agent.adapters.shared_analyser import shared
 from edge_agent.camera_worker import CameraWorker
@@ -27,6 +28,8 @@ from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
 from edge_agent.errands import Errands
 from edge_agent.gallery_keeper import GalleryKeeper
+from edge_agent.hearing import AgentVoice
+from edge_agent.http_road import HTTPRoad
 from edge_agent.ignored import IgnoredFaces
 from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
@@ -36,6 +39,7 @@ from edge_agent.recorder import Recorder
 log = logging.getLogger("hadir.agent")
 
 WATCH_EVERY_S = 0.5
+FALL_BACK_AFTER_S = 30.0  # without the broker: then messages go by HTTPS
 STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
 EXIT_OK, EXIT_THREAD_DIED, EXIT_LEAKED = 0, 70, 70  # systemd starts the agent again after either
 
@@ -84,6 +88,7 @@ class Agent:
             shared(analyser, config.execution.workers or machine.processors()),
         )
         self._liveness = liveness
+        self._instance = secrets.token_hex(8)
         self._policy = policy_of(analyser.policy, config.match)
         limits = SpoolLimits(config.spool.max_mb * 1_000_000, int(config.spool.max_days * 86_400_000))
         self._outbox = open_spool(paths.spool, identity, limits)
@@ -106,9 +111,18 @@ class Agent:
             self._analyser,
             self._outbox,
             crops,
-            lambda result: self._link.send_result(result),
+            self._send_result,
         )
-        self._link = MQTTLink(identity, self._outbox, self._voice(), heartbeat_s=config.heartbeat_s)
+        voice = self._voice()
+        self._link = MQTTLink(identity, self._outbox, voice, heartbeat_s=config.heartbeat_s)
+        self._road = HTTPRoad(
+            CentralAPI.of(identity),
+            AgentTopics(identity.agent_id),
+            self._outbox,
+            voice,
+            lambda: self._link.offline_s() > FALL_BACK_AFTER_S,
+            heartbeat_s=config.heartbeat_s,
+        )
 
     def _worker(self, camera: CameraConfig) -> CameraWorker:
         def pipeline() -> CameraPipeline:
@@ -125,15 +139,17 @@ class Agent:
         return CameraWorker(camera, pipeline, self._recorder.put)
 
     def _voice(self) -> AgentVoice:
-        api = CentralAPI.of(self._identity)  # the link's own: another thread
         return AgentVoice(
             birth=self._birth,
             heartbeat=self._heartbeat,
             cameras=self._camera_states,
             on_manifest=self._errands.hear,
             on_command=self._errands.do,
-            post_events=api.post_events,
         )
+
+    def _send_result(self, result: CommandResult) -> None:
+        road = self._road if self._road.is_open else self._link
+        road.send_result(result)
 
     def warm_up(self) -> None:
         """Take the memory for a crowd now, and find out now if there is not enough."""
@@ -142,7 +158,7 @@ class Agent:
 
     def run(self, stop: threading.Event) -> int:
         """Work until stop is set; return an exit status. A part that died ends it all, with its name."""
-        parts: list[Any] = [self._recorder, self._errands, self._link, *self._cameras]
+        parts: list[Any] = [self._recorder, self._errands, self._link, self._road, *self._cameras]
         for part in parts:
             part.start()
         log.info("%d cameras, model %s", len(self._cameras), self._analyser.model_id)
@@ -158,7 +174,7 @@ class Agent:
                 status = EXIT_LEAKED
                 break
         _stop_together(self._cameras)
-        for part in (self._recorder, self._errands, self._link):
+        for part in (self._recorder, self._errands, self._road, self._link):
             part.stop()
         self._outbox.close()
         return status
@@ -175,6 +191,7 @@ class Agent:
             model_id=self._analyser.model_id,
             engine=self._analyser.engine,
             epoch=self._outbox.epoch,
+            instance=self._instance,
             cameras=tuple(
                 CameraInfo(camera_id=each.camera_id, name=each.name, zone=each.zone)
                 for each in self._config.cameras
@@ -186,7 +203,7 @@ class Agent:
         )
 
     def _heartbeat(self, sid: str) -> Heartbeat:
-        now = _now_ms()  # first: what comes into being from here on is later than this
+        now, mono = _now_ms(), machine.mono_ms()  # first: what comes into being from here on is later
         in_hand = [ts for camera in self._cameras for ts in camera.in_hand()]
         in_hand += self._recorder.in_hand()
         spool = self._outbox.state()
@@ -194,6 +211,8 @@ class Agent:
             sid=sid,
             ts=now,
             reported_to=reported_to(now, spool, in_hand),
+            mono=mono,
+            boot_id=machine.boot_id(),
             clock=machine.clock_now(),
             spool_depth=spool.depth,
             spool_oldest_ts=spool.oldest_ts,

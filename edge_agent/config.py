@@ -98,7 +98,7 @@ class SnapshotConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpoolConfig:
-    max_mb: int = 500
+    max_mb: int = 1000
     max_days: float = 30.0
 
 
@@ -184,7 +184,7 @@ def _match(section: Section) -> MatchOverrides:
 
 def _spool(section: Section) -> SpoolConfig:
     spool = SpoolConfig(
-        max_mb=section.whole("max_mb", default=500, low=1, high=100_000),
+        max_mb=section.whole("max_mb", default=1000, low=1, high=100_000),
         max_days=section.number("max_days", default=30, low=0.01, high=366),
     )
     section.finish()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from common.events import RecognitionEvent
 from edge_agent.adapters.evidence import Evidence
-from edge_agent.adapters.machine import clock_now
+from edge_agent.adapters.machine import boot_id, clock_now
 from edge_agent.adapters.outbox import Outbox, OutboxError
 from edge_agent.core.resighting import DueEvent
 from edge_agent.pipeline import Sighted
@@ -115,6 +115,7 @@ def _draft(sighted: Sighted, **rest: object) -> RecognitionEvent:
         threshold=due.threshold,
         margin=due.margin,
         mono=due.mono,
+        boot_id=boot_id(),
         frames=due.frames,
         quality=due.quality,
         extra=_extra(due),

@@ -25,8 +25,9 @@ from central_server.db.unit_of_work import UnitOfWork
 from common.events import Birth, EventKind, Heartbeat, RecognitionEvent
 from common.ids import AgentId, CameraId
 from edge_agent.adapters.identity_file import BrokerAccess, Identity
-from edge_agent.adapters.mqtt_link import AgentVoice, MQTTLink
+from edge_agent.adapters.mqtt_link import MQTTLink
 from edge_agent.adapters.outbox import Outbox
+from edge_agent.hearing import AgentVoice
 
 KEY = "5a" * 32
 ROOT = Path(__file__).parents[1]

@@ -73,8 +73,8 @@ EXCUSED = {
     ("central_server/blueprints/attendance.py", "central_server.adapters.pdf"),
     ("central_server/blueprints/export.py", "central_server.adapters.spreadsheet"),
     ("central_server/blueprints/reports.py", "central_server.adapters.report_files"),
-    # The other end of the MQTT link over HTTP: the same reading of an envelope, the same accounts.
-    ("central_server/blueprints/agent_link.py", "central_server.adapters.event_intake"),
+    # The other end of the MQTT link over HTTP: the same reading of messages, the same accounts.
+    ("central_server/blueprints/agent_link.py", "central_server.adapters.message_intake"),
     ("central_server/blueprints/agent_joining.py", "central_server.adapters.broker_accounts"),
 }
 LONG_LISTS = {"central_server/db/models.py"}  # tables one after the other, no code

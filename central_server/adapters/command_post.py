@@ -12,14 +12,12 @@ from central_server.adapters.broker_accounts import BrokerAccounts
 from central_server.config import ServerConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.command_agents import COMMAND_LIFE, as_message
 from central_server.services.publish_gallery import current_manifest, gallery_stamps, sweep_photos
 from common import wire
-from common.events import Command
 from common.topics import AgentTopics
 
 log = logging.getLogger("hadir.subscriber")
-
-COMMAND_LIFE_S = 300  # an agent that was away asks by itself when it is back
 
 
 class Publish(Protocol):
@@ -70,14 +68,9 @@ class CommandPost:
         with UnitOfWork(self.engine) as work:
             for command_id in command_ids:
                 row = work.session.get_one(AgentCommand, command_id)
-                command = Command(
-                    command_id=command_id,
-                    kind=row.kind,
-                    ts=round(row.created_at.timestamp() * 1000),
-                    args=row.args,
-                )
                 topic = AgentTopics(row.agent_id).command(command_id)  # type: ignore[arg-type]
-                self.publish(topic, wire.encode(command), expires_s=COMMAND_LIFE_S)
+                expires_s = round(COMMAND_LIFE.total_seconds())
+                self.publish(topic, wire.encode(as_message(row)), expires_s=expires_s)
                 row.published_at = now
 
     def _shut_out(self, revoked: Iterable[str]) -> None:

@@ -35,7 +35,7 @@ password_file {folder}/passwd
 acl_file {folder}/acl
 persistence true
 persistence_location {folder}/
-autosave_interval 30
+autosave_interval {autosave_s}
 # The default of 1000 loses messages for a connected, slow subscriber; 0 drops clients on a refused publish.
 max_queued_messages 1000000
 max_inflight_messages 200
@@ -84,7 +84,7 @@ def serve(broker: BrokerConfig, stop: threading.Event, *, binary: str | None = "
     binary = find_mosquitto() if binary == "" else binary
     accounts.note_protocol("5" if binary else "311")
     if binary:
-        return _Mosquitto(binary, accounts, broker.port).serve(stop)
+        return _Mosquitto(binary, accounts, broker).serve(stop)
     log.warning("no mosquitto here: using amqtt, which is for demos and tests only")
     from central_server.adapters.amqtt_broker import serve as serve_amqtt
 
@@ -99,15 +99,17 @@ def find_mosquitto() -> str | None:
 class _Mosquitto:
     """A mosquitto child process with generated settings."""
 
-    def __init__(self, binary: str, accounts: BrokerAccounts, port: int) -> None:
-        self.binary, self.accounts, self.port = binary, accounts, port
+    def __init__(self, binary: str, accounts: BrokerAccounts, broker: BrokerConfig) -> None:
+        self.binary, self.accounts = binary, accounts
+        self.port, self.autosave_s = broker.port, broker.autosave_s
         self.settings = accounts.folder / "mosquitto.conf"
 
     def serve(self, stop: threading.Event) -> int:
         # As root mosquitto would become another user, who may not read our files, and whom the kernel would
         # not end together with us.
         user = "user root\n" if os.geteuid() == 0 else ""
-        self.settings.write_text(_SETTINGS.format(port=self.port, folder=self.accounts.folder, user=user))
+        settings = {"port": self.port, "folder": self.accounts.folder, "autosave_s": self.autosave_s}
+        self.settings.write_text(_SETTINGS.format(**settings, user=user))
         seen = _stamp(self.accounts)  # before it reads them: what changes from here on, it must be told
         child = self._start(stop)
         log.info("mosquitto listens on 127.0.0.1:%d", self.port)

@@ -41,19 +41,24 @@ def read_envelope(payload: bytes) -> Intake:
         raise wire.MalformedMessage(f"not JSON: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("events"), list):
         raise wire.MalformedMessage("not an envelope: an object with a list of events is expected")
-    frame = wire.decode(Envelope, json.dumps(body | {"events": []}))
+    frame = wire.decode(Envelope, json.dumps(body | {"events": []}))  # checks the version too
     good: list[RecognitionEvent] = []
     bad: list[BadEvent] = []
     number = (frame.first if frame.prev is None else frame.prev + 1) - 1
     for raw in body["events"]:
         number = _number_of(raw, number + 1)
-        encoded = json.dumps(raw).encode()
         try:
-            good.append(_sane(wire.decode(RecognitionEvent, encoded)))
+            good.append(_sane(_event(raw)))
         except wire.MalformedMessage as error:
-            bad.append(BadEvent(number, str(error), encoded))
+            bad.append(BadEvent(number, str(error), json.dumps(raw).encode()))
     envelope = Envelope(epoch=frame.epoch, first=frame.first, prev=frame.prev, events=tuple(good))
     return Intake(envelope, tuple(bad))
+
+
+def _event(raw: Any) -> RecognitionEvent:
+    if not isinstance(raw, dict):
+        raise wire.MalformedMessage(f"expected an object, got {type(raw).__name__}")
+    return wire.read(RecognitionEvent, raw)
 
 
 def _sane(event: RecognitionEvent) -> RecognitionEvent:
@@ -68,9 +73,19 @@ def _sane(event: RecognitionEvent) -> RecognitionEvent:
         wrong.append("camera_id")
     if event.employee_id is not None and not is_employee_id(event.employee_id):
         wrong.append("employee_id")
+    if event.extra and not _is_json(event.extra):
+        wrong.append(", ".join(event.extra)[:100])
     if wrong:
         raise wire.MalformedMessage(f"out of range: {', '.join(wrong)}")
     return event
+
+
+def _is_json(value: Any) -> bool:
+    """Tell whether a database takes it: NaN, which Python reads, is no JSON."""
+    try:
+        return "\\u0000" not in json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
 
 
 def _number_of(raw: Any, expected: int) -> int:

@@ -1,5 +1,6 @@
-"""What an agent said, by topic, to the use case it is for. What cannot be read is parked, never fatal."""
+"""What agents said, by topic, to the use cases it is for. What cannot be read is parked, never fatal."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -9,7 +10,7 @@ from central_server.config import RulesConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import record_health
-from central_server.services.record_event import record_events
+from central_server.services.record_event import Delivery, record_deliveries, record_events
 from common import topics, wire
 from common.events import (
     Ack,
@@ -20,43 +21,45 @@ from common.events import (
     Envelope,
     Heartbeat,
 )
+from common.letters import Letter
+
+Acks = dict[str, Ack]  # by agent: the newest
 
 
-def record_message(
-    topic: str, payload: bytes, work: UnitOfWork, rules: RulesConfig, now: datetime
-) -> Ack | None:
-    """Record one message; return what to acknowledge to its agent, if it carried events."""
-    if not payload:
-        return None  # a retained message was cleared
-    try:
-        address = _address(topic, work)
-        if address.leaf == "ev":
-            return _record_events(address.agent_id, topic, payload, work, rules, now)
-        _record_other(address, payload, work, now)
-    except wire.MalformedMessage as problem:
-        record_health.park_message(topic, payload, str(problem), work, now)
-    return None
+def record_messages(
+    letters: Iterable[Letter], work: UnitOfWork, rules: RulesConfig, now: datetime, *, road: str = "mqtt"
+) -> Acks:
+    """Record messages, events after the rest; return what to acknowledge. road: by which they came."""
+    deliveries: list[Delivery] = []
+    for topic, payload in letters:
+        try:
+            if payload and (delivery := _record(topic, payload, work, now, road)):
+                deliveries.append(delivery)
+        except wire.MalformedMessage as problem:
+            record_health.park_message(topic, payload, str(problem), work, now)
+    return _record_deliveries(deliveries, work, rules, now)
 
 
 def record_stubborn_message(
-    topic: str, payload: bytes, engine: Engine, rules: RulesConfig, now: datetime, reason: str
-) -> Ack | None:
+    letter: Letter, engine: Engine, rules: RulesConfig, now: datetime, reason: str
+) -> Acks:
     """Record a message that failed unexpectedly: its events one by one, and what fails again is parked."""
+    topic, payload = letter
     with UnitOfWork(engine) as work:
         record_health.park_message(topic, payload, reason, work, now)
     address = topics.parse(topic)
     if address is None or address.leaf != "ev":
-        return None
+        return {}
     try:
         envelope = read_envelope(payload).envelope
     except wire.MalformedMessage:
-        return None
-    ack, prev = None, envelope.prev
+        return {}
+    acks, prev = {}, envelope.prev
     for event in envelope.events:
         single = Envelope(epoch=envelope.epoch, first=envelope.first, prev=prev, events=(event,))
         prev = event.seq if prev is not None else None
-        ack = _record_single(address.agent_id, single, engine, rules, now)
-    return ack
+        acks[address.agent_id] = _record_single(address.agent_id, single, engine, rules, now)
+    return acks
 
 
 def _record_single(agent_id: str, single: Envelope, engine: Engine, rules: RulesConfig, now: datetime) -> Ack:
@@ -70,23 +73,36 @@ def _record_single(agent_id: str, single: Envelope, engine: Engine, rules: Rules
             return record_events(agent_id, blank, work, rules, now=now, parked=parked)
 
 
-def _address(topic: str, work: UnitOfWork) -> topics.Address:
+def _record_deliveries(
+    deliveries: Sequence[Delivery], work: UnitOfWork, rules: RulesConfig, now: datetime
+) -> Acks:
+    if not deliveries:
+        return {}
+    acks = record_deliveries(deliveries, work, rules, now=now)
+    return {delivery.agent_id: ack for delivery, ack in zip(deliveries, acks, strict=True)}
+
+
+def _record(topic: str, payload: bytes, work: UnitOfWork, now: datetime, road: str) -> Delivery | None:
+    """Record a message that carries no events; return those of one that does. Raises MalformedMessage."""
     address = topics.parse(topic)
     if address is None or address.direction != "up":
         raise wire.MalformedMessage("not a topic of an agent")
     agent = work.session.get(Agent, address.agent_id)
     if agent is None or agent.revoked_at is not None:
         raise wire.MalformedMessage("the agent is not known here, or was revoked")
-    return address
+    if address.leaf == "ev":
+        return _delivery(address.agent_id, topic, payload, work, now)
+    if address.leaf == "hb":
+        agent.road = road
+    _record_other(address, payload, work, now)
+    return None
 
 
-def _record_events(
-    agent_id: str, topic: str, payload: bytes, work: UnitOfWork, rules: RulesConfig, now: datetime
-) -> Ack:
+def _delivery(agent_id: str, topic: str, payload: bytes, work: UnitOfWork, now: datetime) -> Delivery:
     intake = read_envelope(payload)
     for bad in intake.bad:
         record_health.park_message(topic, bad.payload, bad.reason, work, now)
-    return record_events(agent_id, intake.envelope, work, rules, now=now, parked=intake.parked)
+    return Delivery(agent_id, intake.envelope, intake.parked)
 
 
 def _record_other(address: topics.Address, payload: bytes, work: UnitOfWork, now: datetime) -> None:

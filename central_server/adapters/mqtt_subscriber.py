@@ -23,12 +23,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 from central_server.adapters.broker_accounts import password_of_server, protocol_of
 from central_server.adapters.command_post import CommandPost
-from central_server.adapters.message_intake import record_message, record_stubborn_message
+from central_server.adapters.message_intake import Acks, record_messages, record_stubborn_message
 from central_server.config import ServerConfig
 from central_server.db.unit_of_work import UnitOfWork
 from common import topics, wire
 from common.backoff import delay_s
-from common.events import Ack, ServerState
+from common.events import ServerState
 
 log = logging.getLogger("hadir.subscriber")
 
@@ -56,7 +56,7 @@ class Subscriber:
         engine: Engine,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        most_wait_s: float = 15.0,
+        most_wait_s: float = 3.0,  # there is one server, and everybody waits for it
     ) -> None:
         self.config, self.engine, self.now, self.most_wait_s = config, engine, now, most_wait_s
         self.is_online = False
@@ -225,47 +225,36 @@ class _Session:
         """Commit what has come in; then acknowledge it to the broker and to the agents."""
         batch = list(self.inbox)
         self.inbox.clear()
-        acks: dict[str, Ack] = {}
         try:
             with UnitOfWork(self.engine) as work:
-                for message in batch:
-                    self._keep(
-                        message, acks, record_message(message.topic, message.payload, work, *self._given())
-                    )
+                letters = [(each.topic, each.payload) for each in batch]
+                acks = record_messages(letters, work, *self._given())
         except DATABASE_TROUBLE:
             raise
-        except Exception as error:
+        except Exception:
             log.exception("a message could not be recorded; each of them on its own now")
-            acks = self._settle_apart(batch, error)
+            acks = self._settle_apart(batch)
         for message in batch:
             self.client.ack(message.mid, message.qos)
         for agent_id, ack in acks.items():
             self._publish(topics.AgentTopics(agent_id).ack, wire.encode(ack))  # type: ignore[arg-type]
 
-    def _settle_apart(self, batch: list[mqtt.MQTTMessage], first_error: Exception) -> dict[str, Ack]:
-        acks: dict[str, Ack] = {}
+    def _settle_apart(self, batch: list[mqtt.MQTTMessage]) -> Acks:
+        acks: Acks = {}
         for message in batch:
+            letter = (message.topic, message.payload)
             try:
                 with UnitOfWork(self.engine) as work:
-                    ack = record_message(message.topic, message.payload, work, *self._given())
+                    acks |= record_messages([letter], work, *self._given())
             except DATABASE_TROUBLE:
                 raise
             except Exception as error:
                 reason = f"could not be recorded: {type(error).__name__}: {error}"
-                ack = record_stubborn_message(
-                    message.topic, message.payload, self.engine, *self._given(), reason
-                )
-            self._keep(message, acks, ack)
+                acks |= record_stubborn_message(letter, self.engine, *self._given(), reason)
         return acks
 
     def _given(self) -> tuple[Any, datetime]:
         return self.subscriber.config.rules, self.subscriber.now()
-
-    @staticmethod
-    def _keep(message: mqtt.MQTTMessage, acks: dict[str, Ack], ack: Ack | None) -> None:
-        address = topics.parse(message.topic)
-        if ack is not None and address is not None:
-            acks[address.agent_id] = ack
 
     def _state(self, online: bool) -> ServerState:
         return ServerState(online=online, ts=time.time_ns() // 1_000_000, instance=self.subscriber.instance)

@@ -70,6 +70,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "joining.join_code": ADMIN,
     "joining.approve": ADMIN,
     "joining.refuse": ADMIN,
+    "unreadable.index": ADMIN,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,

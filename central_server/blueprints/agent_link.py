@@ -1,17 +1,21 @@
-"""/agent/v1/events: the way round a blocked broker. The same envelope, and the ack is the answer."""
+"""/agent/v1/events and /messages: the road beside MQTT, for sites that let nothing but HTTPS out.
+
+The same messages, recorded in the same way; what MQTT would bring down is the answer.
+"""
 
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from central_server.adapters.event_intake import read_envelope
+from central_server.adapters.message_intake import record_messages
 from central_server.blueprints.agent_access import PREFIX, for_agents, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.services import record_health
-from central_server.services.record_event import record_events
+from central_server.services.command_agents import commands_waiting
+from central_server.services.publish_gallery import current_manifest
 from common import topics, wire
+from common.letters import Letter, bundle, unbundle
 
 blueprint = Blueprint("agent_link", __name__, url_prefix=PREFIX)
 
@@ -19,17 +23,33 @@ blueprint = Blueprint("agent_link", __name__, url_prefix=PREFIX)
 @blueprint.post("/events")
 @for_agents
 def events(work: UnitOfWork, agent: Agent) -> Any:
-    """The way round a blocked broker: the same envelope, and the ack is the answer."""
-    payload = request.get_data()
-    topic = topics.AgentTopics(agent.agent_id).events  # type: ignore[arg-type]
+    """Take an envelope of events; the answer is the ack."""
+    letter = (_topics(agent).events, request.get_data())
+    acks = record_messages([letter], work, hadir().config.rules, utc_now(), road="http")
+    if agent.agent_id not in acks:
+        return refused(422, "The envelope cannot be read; it is kept for somebody to look at.")
+    return Response(wire.encode(acks[agent.agent_id]), mimetype="application/json")
+
+
+@blueprint.post("/messages")
+@for_agents
+def messages(work: UnitOfWork, agent: Agent) -> Any:
+    """Take what the agent says of itself; the answer holds its manifest and the commands that wait."""
     try:
-        intake = read_envelope(payload)
+        letters = unbundle(request.get_data())
     except wire.MalformedMessage as error:
-        record_health.park_message(topic, payload, str(error), work, utc_now())
-        return refused(422, f"The envelope cannot be read: {error}")
-    for bad in intake.bad:
-        record_health.park_message(topic, bad.payload, bad.reason, work, utc_now())
-    ack = record_events(
-        agent.agent_id, intake.envelope, work, hadir().config.rules, now=utc_now(), parked=intake.parked
-    )
-    return Response(wire.encode(ack), mimetype="application/json")
+        return refused(422, str(error))
+    addresses = [topics.parse(topic) for topic, _ in letters]
+    if any(each is None or (each.direction, each.agent_id) != ("up", agent.agent_id) for each in addresses):
+        return refused(403, "These are not this agent's topics.")
+    acks = record_messages(letters, work, hadir().config.rules, utc_now(), road="http")
+    down = _topics(agent)
+    answer: list[Letter] = [(down.ack, wire.encode(ack)) for ack in acks.values()]
+    answer.append((down.manifest, wire.encode(current_manifest(work, agent, now=utc_now()))))
+    for command in commands_waiting(work, agent.agent_id, now=utc_now()):
+        answer.append((down.command(command.command_id), wire.encode(command)))
+    return Response(bundle(answer), mimetype="application/json")
+
+
+def _topics(agent: Agent) -> topics.AgentTopics:
+    return topics.AgentTopics(agent.agent_id)  # type: ignore[arg-type]

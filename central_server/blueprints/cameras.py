@@ -5,7 +5,7 @@ from flask import Blueprint, render_template, url_for
 from central_server.blueprints import joining
 from central_server.blueprints.extensions import db, utc_now
 from central_server.blueprints.request_facts import local_now, places, user
-from central_server.db.queries.devices import agents, bad_messages
+from central_server.db.queries.devices import agents, count_bad_messages
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 
@@ -16,7 +16,7 @@ def index() -> tuple[str, dict[str, str]]:
     page = render_template(
         "cameras.html",
         agents=agents(db.session(), places(), now=utc_now()),
-        bad=bad_messages(db.session(), places()) if user().role == "admin" else (),
+        unreadable=count_bad_messages(db.session()) if user().may("unreadable.index") else 0,
         now=local_now(),
         back=url_for("cameras.index"),
         **joining.for_the_page(code),

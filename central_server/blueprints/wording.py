@@ -86,6 +86,7 @@ ALERTS: Mapping[str, Word] = {
     "out_of_area": Word(lazy("Out of area"), "bad", "triangle"),
     "camera_down": Word(lazy("Camera down"), "warn", "camera"),
     "agent_down": Word(lazy("Agent down"), "warn", "box"),
+    "agent_cloned": Word(lazy("Two boxes, one identity"), "warn", "box"),
 }
 CLOSE_REASONS: Mapping[str, LazyString] = {
     "returned": lazy("The person is back."),

@@ -48,7 +48,7 @@ class Agent(Base):
     heartbeat_at: Mapped[datetime | None]  # by the server's clock
     heartbeat_interval_s: Mapped[float] = mapped_column(default=15.0)
     reported_to: Mapped[datetime | None]  # the watermark: every event up to here has been recorded
-    skew_ms: Mapped[int | None]  # the agent's clock minus the server's
+    skew_ms: Mapped[int | None]  # the agent's clock minus the server's, as well as it is known
     clock: Mapped[str] = mapped_column(String(8), default="rtc")
     spool_depth: Mapped[int] = mapped_column(default=0)
     spool_oldest_at: Mapped[datetime | None]
@@ -61,6 +61,7 @@ class Agent(Base):
     instances: Mapped[list[str]] = mapped_column(default=list)  # processes born, the newest last; a few
     cloned_at: Mapped[datetime | None]  # when two live processes with this identity were last noticed
     boots: Mapped[dict[str, Any]] = mapped_column(default=dict)  # domain.clocks: readings by boot
+    clock_off_ms: Mapped[int] = mapped_column(default=0)  # taken off the instants it says
     config_gen: Mapped[int] = mapped_column(default=0)  # wanted: the newest AgentConfig; 0: none
     config_applied: Mapped[int] = mapped_column(default=0)  # in force, as the agent last said
     config_tried: Mapped[int] = mapped_column(default=0)  # the newest that the agent has tried
@@ -336,7 +337,17 @@ class EventMark(Base):
     agent_id: Mapped[str] = mapped_column(Slug, primary_key=True)
     epoch: Mapped[str] = mapped_column(String(32), primary_key=True)
     seq: Mapped[int]
+    repeats: Mapped[int] = mapped_column(default=0)  # events that came again, and changed nothing
     updated_at: Mapped[datetime]
+
+
+class DayDue(Base):
+    """A person-day whose attendance is still to be recomputed: events that came late, many at once."""
+
+    __tablename__ = "DayDue"
+    employee_id: Mapped[str] = mapped_column(Code, primary_key=True)
+    business_date: Mapped[date] = mapped_column(primary_key=True)
+    marked_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class BadMessage(Base):
@@ -428,7 +439,7 @@ class Alert(Base):
     __tablename__ = "Alert"
     alert_id: Mapped[int] = mapped_column(primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(String(160), unique=True)
-    kind: Mapped[str] = mapped_column(String(24))  # out_of_area | camera_down | agent_down
+    kind: Mapped[str] = mapped_column(String(24))  # domain.alerts.Kind
     level: Mapped[str] = mapped_column(String(16), default="warning")  # info | warning | critical
     ts: Mapped[datetime] = mapped_column(index=True)  # when it was opened
     employee_id: Mapped[str | None] = mapped_column(ForeignKey("Employee.employee_id"), index=True)

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     OUT_OF_AREA = "out_of_area"
     CAMERA_DOWN = "camera_down"
     AGENT_DOWN = "agent_down"
+    AGENT_CLONED = "agent_cloned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class OpenOne:
     camera_id: str | None = None
     agent_id: str | None = None
 
+
+CLONED_FOR = timedelta(minutes=15)  # since the last proof of two live agents with one identity
 
 _OVER = {
     Reason.IN_AREA: "returned",
@@ -106,6 +109,7 @@ def outage_alerts(
     An agent's outage covers its cameras.
     """
     by_agent = {each.agent_id: each for each in open_ones if each.kind == Kind.AGENT_DOWN}
+    by_clone = {each.agent_id: each for each in open_ones if each.kind == Kind.AGENT_CLONED}
     by_camera = {each.camera_id: each for each in open_ones if each.kind == Kind.CAMERA_DOWN}
     decisions: list[OpenAlert | CloseAlert | None] = []
     unwell: set[str] = set()
@@ -115,6 +119,7 @@ def outage_alerts(
         patience[agent.agent_id] = MISSED_HEARTBEATS * agent.interval
         if fault is not None:
             unwell.add(agent.agent_id)
+        decisions.append(_about_clone(agent, by_clone.get(agent.agent_id), site_id, now))
         decisions.append(
             _about_agent(agent, fault, by_agent.get(agent.agent_id), site_id, now, listening_since)
         )
@@ -147,6 +152,27 @@ def _about_agent(
         site_id=site_id,
         opened_at=now,
         reason=fault.value,
+        agent_id=agent.agent_id,
+        last_seen=agent.heartbeat_at,
+    )
+
+
+def _about_clone(
+    agent: AgentFacts, open_one: OpenOne | None, site_id: str, now: datetime
+) -> OpenAlert | CloseAlert | None:
+    """Two boxes that share an identity throw each other out, and each hides the other's outage."""
+    is_cloned = agent.cloned_at is not None and now - agent.cloned_at < CLONED_FOR
+    if not is_cloned or agent.cloned_at is None:
+        return CloseAlert(alert_id=open_one.alert_id, reason="back") if open_one else None
+    if open_one is not None:
+        return None
+    return OpenAlert(
+        kind=Kind.AGENT_CLONED,
+        level="critical",
+        dedupe_key=f"agent_cloned:{agent.agent_id}:{agent.cloned_at.isoformat()}",
+        site_id=site_id,
+        opened_at=now,
+        reason="two boxes with one identity",
         agent_id=agent.agent_id,
         last_seen=agent.heartbeat_at,
     )

@@ -27,8 +27,9 @@ class AgentFacts:
     state_at: datetime | None
     heartbeat_at: datetime | None  # by the server's clock
     interval: timedelta
-    reported_to: datetime | None  # by the agent's clock
-    skew: timedelta = timedelta(0)  # the agent's clock minus the server's
+    reported_to: datetime | None  # by the agent's clock, corrected as far as it can be
+    skew: timedelta = timedelta(0)  # that corrected clock minus the server's
+    cloned_at: datetime | None = None  # when two live agents with this identity were last noticed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,13 @@ def open_outages(
 
 def outage_text(alert: OpenAlert, name: str, site_name: str) -> str:
     """Return what those who repair cameras and agents are told."""
+    if alert.kind is Kind.AGENT_CLONED:
+        return (
+            f"[ALERT] AGENT {alert.agent_id} - {flat(name)}\n"
+            "Status: TWO BOXES with this one identity\n"
+            f"Location: {flat(site_name)}\n"
+            "They throw each other out. Stop the copy, and let it join with a code of its own."
+        )
     thing = "CAMERA" if alert.kind is Kind.CAMERA_DOWN else "AGENT"
     thing_id = alert.camera_id if alert.kind is Kind.CAMERA_DOWN else alert.agent_id
     return (

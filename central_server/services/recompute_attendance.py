@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from central_server.config import RulesConfig
-from central_server.db.stores import attendance, coverage, events, people, presence, shifts
+from central_server.db.stores import attendance, coverage, days_due, events, people, presence, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import Attendance, DayFacts, Status, attendance_on
 from central_server.domain.people import Person
@@ -58,6 +58,20 @@ def recompute_range(
             events.move_to_day(work.session, event_id, day)
         days |= {(employee_id, day), (employee_id, before)}
     return recompute_days(work, {each for each in days if first <= each[1] <= last}, rules, now=now)
+
+
+def recompute_days_due(
+    work: UnitOfWork,
+    rules: RulesConfig,
+    *,
+    now: datetime,
+    after: timedelta = timedelta(0),
+    most: int = 1_000_000,
+) -> int:
+    """Recompute days that were put off at least so long ago; return how many."""
+    days = days_due.take(work.session, now - after, most)
+    recompute_days(work, days, rules, now=now)
+    return len(days)
 
 
 def recorded_to(work: UnitOfWork, site_id: str, now: datetime) -> datetime:

@@ -1,23 +1,42 @@
 """Record what cameras saw, and what follows from it, in one transaction."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 from central_server.config import RulesConfig
 from central_server.db.models import Agent, Camera
-from central_server.db.stores import alerts, events, people, presence, shifts
+from central_server.db.stores import alerts, days_due, events, people, presence, shifts
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.clocks import Boots, boots_from, correction
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
-from central_server.services.recompute_attendance import recompute_days
+from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
-from common.events import Ack, Envelope, EventKind, RecognitionEvent
+from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
+
+MOST_LATE_DAYS = 20  # more late person-days than this at once are recomputed a little later
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # a clock that says an earlier one was never set
 
 
 class UnknownAgent(Exception):
     """Events from an agent that this server does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An envelope of one agent.
+
+    parked: the sequence numbers in it that could not be read, with the reason; they hold a place in the
+    record, so that one bad event never stops its siblings.
+    """
+
+    agent_id: str
+    envelope: Envelope
+    parked: Mapping[int, str] = field(default_factory=dict)
 
 
 def record_events(
@@ -29,106 +48,156 @@ def record_events(
     now: datetime,
     parked: Mapping[int, str] | None = None,
 ) -> Ack:
-    """Store each event once, with what follows from it; return how far the agent may forget.
+    """Record one envelope; see record_deliveries. Raises UnknownAgent."""
+    return record_deliveries([Delivery(agent_id, envelope, parked or {})], work, rules, now=now)[-1]
 
-    parked: the sequence numbers in this batch that could not be read, with the reason; they hold
-    a place in the record, so that one bad event never stops its siblings.
+
+def record_deliveries(
+    deliveries: Sequence[Delivery], work: UnitOfWork, rules: RulesConfig, *, now: datetime
+) -> list[Ack]:
+    """Store each event once, with what follows from it; return how far each agent may forget, by envelope.
+
+    Many at once cost little more than one: people, cameras and person-days are looked at once.
     Raises UnknownAgent.
     """
-    agent = work.session.get(Agent, agent_id)
-    if agent is None:
-        raise UnknownAgent(f"{agent_id} is not an agent of this server")
-    batch = _Batch(agent, envelope, work, rules, now)
-    sightings = [seen for event in envelope.events if (seen := batch.store(event))]
-    for seq, reason in (parked or {}).items():
-        batch.store_unreadable(seq, reason)
+    batch = _Batch(deliveries, work, rules, now)
+    rows = [row for delivery in deliveries for row in batch.rows(delivery)]
+    new = events.add_all(work.session, rows) if rows else []
+    sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
-    recompute_days(work, {(each.employee_id, each.business_date) for each in sightings}, rules, now=now)
-    return Ack(envelope.epoch, _advance_mark(agent_id, envelope, parked or {}, work, now))
+    _recompute(sightings, work, rules, now)
+    acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
+    _count_repeats(rows, new, work)
+    return acks
+
+
+def _count_repeats(
+    rows: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]], work: UnitOfWork
+) -> None:
+    """Note how many events had been recorded before."""
+    again = Counter((row["agent_id"], row["epoch"]) for row in rows)
+    again.subtract((row["agent_id"], row["epoch"]) for row in new)
+    for (agent_id, epoch), count in again.items():
+        events.note_repeats(work.session, agent_id, epoch, count)
 
 
 class _Batch:
-    """The events of one envelope, with what is known about their people and cameras."""
+    """What is known about the agents, people and cameras of some envelopes."""
 
     def __init__(
-        self, agent: Agent, envelope: Envelope, work: UnitOfWork, rules: RulesConfig, now: datetime
+        self, deliveries: Iterable[Delivery], work: UnitOfWork, rules: RulesConfig, now: datetime
     ) -> None:
-        self.agent, self.epoch, self.session, self.now = agent, envelope.epoch, work.session, now
-        self.late_news = rules.late_news
-        named = {event.employee_id for event in envelope.events if event.employee_id}
-        self.people: dict[str, Person] = people.by_id(work.session, named)
+        self.session, self.now, self.rules = work.session, now, rules
+        self.agents = {each.agent_id: self._agent(each.agent_id) for each in deliveries}
+        self.boots: dict[str, Boots] = {key: boots_from(each.boots) for key, each in self.agents.items()}
+        told = [event for each in deliveries for event in each.envelope.events]
+        self.people: dict[str, Person] = people.by_id(
+            work.session, {event.employee_id for event in told if event.employee_id}
+        )
         self.schedules: dict[str, Schedule] = shifts.schedules(
             work.session, self.people, day_cutoff=rules.day_cutoff
         )
-        self.site_schedule = shifts.of_site(work.session, agent.site_id, rules.day_cutoff)
+        self.site_schedules = {
+            site_id: shifts.of_site(work.session, site_id, rules.day_cutoff)
+            for site_id in {each.site_id for each in self.agents.values()}
+        }
+        self.cameras = {
+            camera_id: work.session.get(Camera, camera_id) for camera_id in {each.camera_id for each in told}
+        }
 
-    def store(self, event: RecognitionEvent) -> Sighting | None:
-        """Store the event; return the sighting it tells of, if it is new and about somebody we follow."""
-        seen_at = min(instant(event.last_seen), self.now)  # nobody is seen in the future
-        day = self._business_date(event.employee_id, seen_at)
-        is_late = self.now - seen_at > self.late_news
-        camera = self.session.get(Camera, event.camera_id)
-        zone_id = camera.zone_id if camera else None
-        row = _row(event) | {
-            "agent_id": self.agent.agent_id,
-            "epoch": self.epoch,
-            "site_id": camera.site_id if camera else self.agent.site_id,
-            "zone_id": zone_id,
-            "ts": min(instant(event.ts), self.now),
+    def _agent(self, agent_id: str) -> Agent:
+        agent = self.session.get(Agent, agent_id)
+        if agent is None:
+            raise UnknownAgent(f"{agent_id} is not an agent of this server")
+        return agent
+
+    def rows(self, delivery: Delivery) -> list[dict[str, Any]]:
+        """Return the rows of an envelope's events, and of those that could not be read."""
+        agent, epoch = self.agents[delivery.agent_id], delivery.envelope.epoch
+        unreadable = [_blank(agent, epoch, seq, why, self.now) for seq, why in delivery.parked.items()]
+        return [self._row(agent, epoch, event) for event in (*delivery.envelope.events, *unreadable)]
+
+    def _row(self, agent: Agent, epoch: str, event: RecognitionEvent) -> dict[str, Any]:
+        off_ms, is_dated = self._clock(agent, event)
+        seen_at = min(instant(event.last_seen - off_ms), self.now)  # nobody is seen in the future
+        camera = self.cameras.get(event.camera_id)
+        return _plain_row(event) | {
+            "agent_id": agent.agent_id,
+            "epoch": epoch,
+            "site_id": camera.site_id if camera else agent.site_id,
+            "zone_id": camera.zone_id if camera else None,
+            "ts": min(instant(event.ts - off_ms), self.now),
             "last_seen": seen_at,
             "received_at": self.now,
-            "business_date": day,
-            "is_late": is_late,
+            "business_date": self._business_date(event.employee_id, agent, seen_at),
+            "is_late": self.now - seen_at > self.rules.late_news,
+            "clock_off_ms": off_ms if is_dated else 0,
+            "clock": event.clock.value if is_dated else Clock.BAD.value,
         }
-        person = self.people.get(event.employee_id or "")
-        if not self._add(row) or person is None or not person.is_followed_on(day):
+
+    def _clock(self, agent: Agent, event: RecognitionEvent) -> tuple[int, bool]:
+        """Return what to take off the event's instants, ms, and whether they then can be believed at all."""
+        off = self.boots[agent.agent_id].off(event.boot_id, event.mono, event.ts)
+        taken = correction(off, is_synchronised=event.clock is Clock.NTP)
+        is_sane = instant(event.ts - taken) >= FIRST_DAY
+        return taken, is_sane and (event.clock is not Clock.BAD or off is not None)
+
+    def sighting(self, row: Mapping[str, Any]) -> Sighting | None:
+        """Return the sighting that a new row tells of, if it is about somebody we follow, at a known time."""
+        person = self.people.get(row["employee_id"] or "")
+        if person is None or (row["clock"] == Clock.BAD.value and not row["clock_off_ms"]):
+            return None
+        if not person.is_followed_on(row["business_date"]):
             return None
         return Sighting(
             employee_id=person.employee_id,
             site_id=row["site_id"],
-            zone_id=zone_id,
-            camera_id=event.camera_id,
-            seen_at=seen_at,
-            business_date=day,
-            is_late=is_late,
+            zone_id=row["zone_id"],
+            camera_id=row["camera_id"],
+            seen_at=row["last_seen"],
+            business_date=row["business_date"],
+            is_late=row["is_late"],
         )
 
-    def store_unreadable(self, seq: int, reason: str) -> None:
-        """Keep the place of an event that could not be read."""
-        blank = RecognitionEvent(
-            event_id=f"{self.agent.agent_id}-{self.epoch}-{seq}",
-            seq=seq,
-            camera_id="",  # type: ignore[arg-type]
-            track_id="",
-            kind=EventKind.GAP,
-            ts=round(self.now.timestamp() * 1000),
-            last_seen=round(self.now.timestamp() * 1000),
-            extra={"unreadable": reason[:400]},
-        )
-        self.store(blank)
-
-    def _add(self, row: dict[str, Any]) -> bool:
-        if events.add(self.session, row):
-            return True
-        if events.has_number(self.session, row["agent_id"], row["epoch"], row["seq"]):
-            return False
-        # Another agent's event has this id. The number is ours all the same, and so is what was seen.
-        own_id = f"{row['agent_id']}-{row['epoch']}-{row['seq']}"
-        return events.add(self.session, row | {"event_id": own_id})
-
-    def _business_date(self, employee_id: str | None, moment: datetime) -> date:
-        schedule = self.schedules.get(employee_id or "") or self.site_schedule
+    def _business_date(self, employee_id: str | None, agent: Agent, moment: datetime) -> date:
+        schedule = self.schedules.get(employee_id or "") or self.site_schedules[agent.site_id]
         return schedule.business_date(moment) if schedule else moment.date()
 
 
-def _row(event: RecognitionEvent) -> dict[str, Any]:
-    names = (
-        "event_id seq camera_id track_id employee_id sim_score threshold margin frames quality "
-        "model_id gallery_gen snapshot"
+def _blank(agent: Agent, epoch: str, seq: int, reason: str, now: datetime) -> RecognitionEvent:
+    """Return what keeps the place of an event that could not be read."""
+    return RecognitionEvent(
+        event_id=f"{agent.agent_id}-{epoch}-{seq}",
+        seq=seq,
+        camera_id="",  # type: ignore[arg-type]
+        track_id="",
+        kind=EventKind.GAP,
+        ts=round(now.timestamp() * 1000),
+        last_seen=round(now.timestamp() * 1000),
+        extra={"unreadable": reason[:400]},
     )
-    return {name: getattr(event, name) for name in names.split()} | {
+
+
+_COPIED = [
+    "event_id",
+    "seq",
+    "camera_id",
+    "track_id",
+    "employee_id",
+    "sim_score",
+    "threshold",
+    "margin",
+    "frames",
+    "quality",
+    "model_id",
+    "gallery_gen",
+    "snapshot",
+]
+
+
+def _plain_row(event: RecognitionEvent) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in _COPIED} | {
         "kind": event.kind.value,
-        "clock": event.clock.value,
         "extra": dict(event.extra),
     }
 
@@ -136,6 +205,8 @@ def _row(event: RecognitionEvent) -> dict[str, Any]:
 def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: datetime) -> None:
     """Move the presence of everybody seen, and close the alerts about who is back."""
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
+    moved: set[str] = set()
+    is_back: set[str] = set()
     for seen in sorted(sightings, key=lambda each: each.seen_at):
         home = batch.people[seen.employee_id].site_id
         before = known.get(seen.employee_id) or nobody_yet(seen.employee_id, home, seen.seen_at)
@@ -143,18 +214,32 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
         if after == before:
             continue
         known[seen.employee_id] = after
-        presence.put(work.session, after)
+        moved.add(seen.employee_id)
         if not seen.is_late:
-            for alert in alerts.open_about(work.session, seen.employee_id):
-                alerts.close(work.session, alert.alert_id, "returned", now)
+            is_back.add(seen.employee_id)
+    presence.put(work.session, *(known[employee_id] for employee_id in sorted(moved)))
+    for employee_id in sorted(is_back):
+        for alert in alerts.open_about(work.session, employee_id):
+            alerts.close(work.session, alert.alert_id, "returned", now)
 
 
-def _advance_mark(
-    agent_id: str, envelope: Envelope, parked: Mapping[int, str], work: UnitOfWork, now: datetime
-) -> int:
-    """Return the number up to which nothing of the epoch is missing but what the agent itself gave up."""
-    mark = events.raise_mark(work.session, agent_id, envelope.epoch, envelope.first - 1, now)
-    numbers = [*(event.seq for event in envelope.events), *parked]
+def _recompute(sightings: list[Sighting], work: UnitOfWork, rules: RulesConfig, now: datetime) -> None:
+    """Bring attendance up to date; what came late and touches many days at once, in a little while."""
+    fresh: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if not each.is_late}
+    late: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if each.is_late}
+    late -= fresh
+    if len(late) > MOST_LATE_DAYS:
+        days_due.mark(work.session, late, now)
+        late = set()
+    recompute_days(work, fresh | late, rules, now=now)
+
+
+def _advance_mark(delivery: Delivery, work: UnitOfWork, now: datetime) -> Ack:
+    """Return up to where nothing of the epoch is missing but what the agent itself gave up."""
+    envelope = delivery.envelope
+    place = (work.session, delivery.agent_id, envelope.epoch)
+    mark = events.raise_mark(*place, envelope.first - 1, now)
+    numbers = [*(event.seq for event in envelope.events), *delivery.parked]
     if envelope.prev is not None and numbers and mark >= envelope.prev:
-        mark = events.raise_mark(work.session, agent_id, envelope.epoch, max(numbers), now)
-    return mark
+        mark = events.raise_mark(*place, max(numbers), now)
+    return Ack(envelope.epoch, mark)

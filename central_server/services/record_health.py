@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.clocks import boots_as_json, boots_from, correction
+from central_server.domain.clones import born
 from common.events import (
     AgentState,
     Birth,
@@ -11,6 +13,7 @@ from common.events import (
     CameraInfo,
     CameraState,
     CameraStatus,
+    Clock,
     Heartbeat,
     LinkState,
 )
@@ -37,6 +40,12 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
         return
     agent.engine, agent.model_id, agent.version = birth.engine, birth.model_id, birth.version
     agent.gallery_gen, agent.spool_depth = birth.gallery_gen, birth.spool_depth
+    agent.config_applied, agent.config_tried = birth.config_gen, birth.config_wanted
+    agent.config_origin = birth.config_origin.value
+    agent.config_errors = [[each.key, each.words] for each in birth.config_errors]
+    instances, is_clone = born(agent.instances, birth.instance)
+    agent.instances = list(instances)
+    agent.cloned_at = now if is_clone else agent.cloned_at
     known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     for info in birth.cameras:
         _know_camera(agent, info, known.pop(info.camera_id, None), work)
@@ -50,8 +59,8 @@ def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now:
     if agent is None or agent.sid not in ("", heartbeat.sid):
         return
     agent.heartbeat_at, agent.heartbeat_interval_s = now, heartbeat.interval_s
-    agent.skew_ms = heartbeat.ts - _ms(now)
-    reported_to = min(instant(heartbeat.reported_to), now)
+    off_ms = _follow_clock(agent, heartbeat, now)
+    reported_to = min(instant(heartbeat.reported_to - off_ms), now)
     agent.reported_to = max(reported_to, agent.reported_to or reported_to)
     agent.clock, agent.gallery_gen = heartbeat.clock.value, heartbeat.gallery_gen
     agent.spool_depth = heartbeat.spool_depth
@@ -64,7 +73,17 @@ def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now:
     cameras = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     for health in heartbeat.cameras:
         if camera := cameras.get(health.camera_id):
-            _record_camera_health(camera, health, now)
+            _record_camera_health(camera, health, off_ms, now)
+
+
+def _follow_clock(agent: Agent, heartbeat: Heartbeat, now: datetime) -> int:
+    """Note how far off the agent's clock is; return what is to be taken off its instants, ms."""
+    boots = boots_from(agent.boots).heard(heartbeat.boot_id, heartbeat.mono, _ms(now))
+    agent.boots = boots_as_json(boots)
+    off = boots.off(heartbeat.boot_id, heartbeat.mono, heartbeat.ts)
+    agent.skew_ms = heartbeat.ts - _ms(now) if off is None else off
+    agent.clock_off_ms = correction(off, is_synchronised=heartbeat.clock is Clock.NTP)
+    return agent.clock_off_ms
 
 
 def record_camera(agent_id: str, status: CameraStatus, work: UnitOfWork, now: datetime) -> None:
@@ -75,7 +94,8 @@ def record_camera(agent_id: str, status: CameraStatus, work: UnitOfWork, now: da
     _set_state(camera, status.state.value, status.reason.value, now)
     camera.detail = status.detail[:400]
     if camera.state in _STATES_WITH_COVERAGE:
-        camera.covered_since = min(instant(status.since), now)
+        agent = work.session.get_one(Agent, agent_id)
+        camera.covered_since = min(instant(status.since - agent.clock_off_ms), now)
 
 
 def park_message(topic: str, payload: bytes, reason: str, work: UnitOfWork, now: datetime) -> None:
@@ -132,13 +152,13 @@ def _zone_named(name: str, site_id: str, work: UnitOfWork) -> str | None:
     return zone_id
 
 
-def _record_camera_health(camera: Camera, health: CameraHealth, now: datetime) -> None:
+def _record_camera_health(camera: Camera, health: CameraHealth, off_ms: int, now: datetime) -> None:
     _set_state(camera, health.state.value, health.reason.value, now)
     camera.fps = health.fps
     if health.last_frame_age_ms is not None:
         camera.last_frame_at = now - timedelta(milliseconds=health.last_frame_age_ms)
     if camera.state in _STATES_WITH_COVERAGE:
-        camera.covered_since = min(instant(health.since), now)
+        camera.covered_since = min(instant(health.since - off_ms), now)
 
 
 def _set_state(camera: Camera, state: str, reason: str, now: datetime) -> None:

@@ -2,14 +2,15 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from common import topics, wire
-from common.events import Ack, Envelope, Manifest
+from common.events import Ack, Manifest
+from common.letters import Letter, bundle, unbundle
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.trust import context_for, session_with
 
@@ -110,8 +111,17 @@ class CentralAPI:
     def post_enrolment(self, photo_id: str, result: Mapping[str, Any]) -> None:
         self._ask("POST", f"enrolments/{photo_id}/result", data=json.dumps(result).encode())
 
-    def post_events(self, envelope: Envelope) -> Ack:
-        return self._read(Ack, self._ask("POST", "events", data=wire.encode(envelope)).content)
+    def post_events(self, envelope: bytes) -> Ack:
+        """Bring an encoded Envelope by the other road than MQTT."""
+        return self._read(Ack, self._ask("POST", "events", data=envelope).content)
+
+    def post_messages(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Bring messages by the other road than MQTT; return what MQTT would have brought down."""
+        answer = self._ask("POST", "messages", data=bundle(letters)).content
+        try:
+            return unbundle(answer)
+        except wire.MalformedMessage as error:
+            raise CentralError(f"{self.url} did not answer as a Hadir server does: {error}") from error
 
     def put_snapshot(self, event_id: str, jpeg: bytes) -> None:
         self._ask("PUT", f"snapshots/{event_id}", data=jpeg, mime="image/jpeg")

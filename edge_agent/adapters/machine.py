@@ -5,10 +5,12 @@ import ctypes
 import hashlib
 import os
 import platform
+import secrets
 import shutil
 import sys
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 from common.events import Clock
@@ -69,6 +71,20 @@ def load_percent() -> float | None:
         return round(100 * os.getloadavg()[0] / (os.cpu_count() or 1), 1)
     except OSError:
         return None
+
+
+def mono_ms() -> int:
+    """Return the clock that never jumps, in ms; on Linux it counts from the boot, for every process alike."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@cache
+def boot_id() -> str:
+    """Return what names this boot of the machine, and so what mono_ms counts from; 32 hex digits."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+    except OSError:
+        return secrets.token_hex(16)  # of this process: its monotonic clock may be its own too
 
 
 def rss_mb() -> int | None:

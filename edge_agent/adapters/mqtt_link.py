@@ -12,8 +12,6 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from random import random
 from typing import Any
@@ -24,27 +22,17 @@ from paho.mqtt.properties import Properties
 
 from common import topics, wire
 from common.backoff import delay_s
-from common.events import (
-    Ack,
-    AgentState,
-    Birth,
-    CameraStatus,
-    Command,
-    CommandResult,
-    Envelope,
-    Heartbeat,
-    LinkState,
-    Manifest,
-    ServerState,
-)
+from common.events import AgentState, CommandResult, LinkState, ServerState
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.outbox import Outbox, OutboxError
 from edge_agent.drain import Drain
+from edge_agent.hearing import AgentVoice, Told, hear
 
 log = logging.getLogger("hadir.link")
 
 KEEPALIVE_S = 15
 ANSWER_PATIENCE_S = 6.0  # for the broker's answer to CONNECT
+BRISK_S, BRISK_WAIT_S = 30.0, 2.0  # a broker that restarts is back within seconds: no long waits at first
 LAST_WORDS_S = 2.0  # for what is unsent at a clean stop
 WILL_DELAY_S = 10
 TURN_S = 0.05
@@ -62,32 +50,22 @@ class LinkPhase(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class AgentVoice:
-    """What the link asks of the agent, on the link's thread: none of these may block for long."""
-
-    birth: Callable[[str], Birth]  # given the session id
-    heartbeat: Callable[[str], Heartbeat]
-    cameras: Callable[[], Sequence[CameraStatus]]
-    on_manifest: Callable[[Manifest], None]
-    on_command: Callable[[Command], None]
-    post_events: Callable[[Envelope], Ack] | None = None  # the way round a blocked broker
-
-
 class MQTTLink:
     """Start it once. `phase` says what it is doing; `is_alive()` must stay true until stop()."""
 
     def __init__(
-        self, identity: Identity, outbox: Outbox, voice: AgentVoice, *, heartbeat_s: float = 15.0,
-        most_wait_s: float = 30.0, fall_back_after_s: float = 60.0,
-    ) -> None:  # fmt: skip
+        self,
+        identity: Identity,
+        outbox: Outbox,
+        voice: AgentVoice,
+        *,
+        heartbeat_s: float = 15.0,
+        most_wait_s: float = 30.0,
+    ) -> None:
         self.identity, self.outbox, self.voice = identity, outbox, voice
-        self.heartbeat_s, self.most_wait_s, self.fall_back_after_s = (
-            heartbeat_s,
-            most_wait_s,
-            fall_back_after_s,
-        )
-        self.phase = LinkPhase.WAITING
+        self.heartbeat_s, self.most_wait_s = heartbeat_s, most_wait_s
+        self.phase, self._offline_since = LinkPhase.WAITING, time.monotonic()
+        self._introduce_again = threading.Event()
         self._topics = topics.AgentTopics(identity.agent_id)
         self._protocol = identity.broker.protocol
         self._results: deque[CommandResult] = deque()
@@ -100,6 +78,14 @@ class MQTTLink:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def offline_s(self) -> float:
+        """Return for how many seconds there has been no connection to the broker; 0 while there is one."""
+        return 0.0 if self.phase is LinkPhase.ONLINE else time.monotonic() - self._offline_since
+
+    def introduce_again(self) -> None:
+        """Say once more who this agent is, because that has changed; from any thread."""
+        self._introduce_again.set()
 
     def send_result(self, result: CommandResult) -> None:
         """Queue a command's result; from any thread."""
@@ -114,7 +100,7 @@ class MQTTLink:
     # -- the thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures, offline_since = 0, time.monotonic()
+        failures = 0
         while not self._stopping.is_set():
             session = _Session(self)
             try:
@@ -126,13 +112,14 @@ class MQTTLink:
             finally:
                 session.close()
             if session.was_online:
-                failures, offline_since = 0, time.monotonic()
-                self._last_words = ""
+                failures, self._last_words = 0, ""
+                self._offline_since = time.monotonic()
             elif session.protocol_refused:
                 self._protocol = "311" if self._protocol == "5" else "5"
             failures += 1
             self.phase = LinkPhase.WAITING
-            self._wait(delay_s(failures, chance=random(), most_s=self.most_wait_s), offline_since)
+            most_s = min(self.most_wait_s, BRISK_WAIT_S) if self.offline_s() < BRISK_S else self.most_wait_s
+            self._stopping.wait(delay_s(failures, chance=random(), most_s=most_s))
         self.phase = LinkPhase.STOPPED
 
     def _complain(self, words: str) -> None:
@@ -140,25 +127,6 @@ class MQTTLink:
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
         log.log(level, "%s; events wait in the spool", words)
-
-    def _wait(self, wait_s: float, offline_since: float) -> None:
-        until = time.monotonic() + wait_s
-        if self.voice.post_events and time.monotonic() - offline_since > self.fall_back_after_s:
-            self._go_round(self.voice.post_events)
-        self._stopping.wait(max(0.0, until - time.monotonic()))
-
-    def _go_round(self, post: Callable[[Envelope], Ack]) -> None:
-        """Send what waits by HTTP, one envelope after the other; stop at the first that fails."""
-        drain = Drain(self.outbox)
-        try:
-            while not self._stopping.is_set() and (envelope := drain.next(time.monotonic())):
-                before = self.outbox.state().depth
-                drain.acknowledge(post(envelope), time.monotonic())
-                if self.outbox.state().depth >= before:
-                    return
-                log.info("the broker is unreachable: sent %d events by HTTP", len(envelope.events))
-        except Exception as error:
-            log.debug("sending by HTTP failed too: %s", error)
 
 
 class _Session:
@@ -174,7 +142,7 @@ class _Session:
         self.was_online = self.protocol_refused = False
         self.server_online, self.server_instance = True, ""
         self.heartbeat_due = self.cameras_due = 0.0
-        self.told: dict[str, tuple[Any, ...]] = {}
+        self.told = Told()
         self.refused_before = False
         self.client = self._new_client()
 
@@ -263,7 +231,7 @@ class _Session:
         """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
         self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
         self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
-        self.told.clear()
+        self.told.forget()
         self.heartbeat_due = self.cameras_due = 0.0
         self.drain.rewind()
 
@@ -271,6 +239,11 @@ class _Session:
         self._loop()
         while self.inbox:
             self._hear(self.inbox.popleft())
+        if self.link._introduce_again.is_set():
+            self.link._introduce_again.clear()
+            self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
+            self.told.forget()
+            self.heartbeat_due = self.cameras_due = 0.0
         now = time.monotonic()
         if now >= self.cameras_due:
             self.cameras_due = now + min(1.0, self.link.heartbeat_s)
@@ -281,8 +254,8 @@ class _Session:
         while self.link._results:
             result = self.link._results.popleft()
             self._publish(self.topics.result(result.command_id), result)
-        while self.server_online and (envelope := self.drain.next(now)):
-            self._publish(self.topics.events, envelope)
+        while self.server_online and (batch := self.drain.next(now)):
+            self._publish(self.topics.events, batch.payload)
 
     def _loop(self) -> None:
         code = self.client.loop(TURN_S)
@@ -290,22 +263,15 @@ class _Session:
             raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
 
     def _tell_cameras(self) -> None:
-        for status in self.link.voice.cameras():
-            shown = (status.state, status.reason)
-            if self.told.get(status.camera_id) != shown:
-                self.told[status.camera_id] = shown
-                self._publish(self.topics.camera(status.camera_id), status, retain=True)
+        for status in self.told.changed(self.link.voice.cameras()):
+            self._publish(self.topics.camera(status.camera_id), status, retain=True)
 
     def _hear(self, message: mqtt.MQTTMessage) -> None:
+        if message.topic != topics.SERVER_STATE:
+            hear(message.topic, message.payload, self.topics, self.link.voice, self.drain, time.monotonic())
+            return
         try:
-            if message.topic == topics.SERVER_STATE:
-                self._hear_server(wire.decode(ServerState, message.payload), retained=message.retain)
-            elif message.topic == self.topics.ack:
-                self.drain.acknowledge(wire.decode(Ack, message.payload), time.monotonic())
-            elif message.topic == self.topics.manifest and message.payload:
-                self.link.voice.on_manifest(wire.decode(Manifest, message.payload))
-            elif (address := topics.parse(message.topic)) and address.leaf == "cmd":
-                self.link.voice.on_command(wire.decode(Command, message.payload))
+            self._hear_server(wire.decode(ServerState, message.payload), retained=message.retain)
         except wire.MalformedMessage as error:
             log.warning("a message on %s cannot be read: %s", message.topic, error)
 
@@ -323,7 +289,8 @@ class _Session:
         return AgentState(state=state, sid=self.sid, ts=_now_ms())
 
     def _publish(self, topic: str, value: Any, *, qos: int = 1, retain: bool = False) -> None:
-        info = self.client.publish(topic, wire.encode(value), qos=qos, retain=retain)
+        payload = value if isinstance(value, bytes) else wire.encode(value)
+        info = self.client.publish(topic, payload, qos=qos, retain=retain)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise LinkError(f"publishing failed ({mqtt.error_string(info.rc).rstrip('.')})")
 

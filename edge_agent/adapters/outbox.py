@@ -25,6 +25,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS event_ts ON event (ts);
 CREATE TABLE IF NOT EXISTS snapshot (name TEXT PRIMARY KEY, event_id TEXT NOT NULL, seq INTEGER NOT NULL,
     ts INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -58,6 +59,19 @@ class SpoolState:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Events that go out in one message, which is made of what the spool holds without reading it again."""
+
+    payload: bytes  # an Envelope, as wire.encode would write it
+    last: int  # the number of the last event
+    count: int
+
+    @property
+    def envelope(self) -> Envelope:
+        return wire.decode(Envelope, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
 class PendingSnapshot:
     """A crop whose event the server has, and which it does not have itself."""
 
@@ -76,11 +90,11 @@ class Outbox:
         with _translated(path):
             self._db = _open(path)
             self.epoch = self._meta("epoch") or self._new_epoch()
-            self._offered = self.last_seq()  # a former process may have sent any of them
-            self._acked = int(self._meta("acked") or 0)
-            self._bytes = self._scalar(
-                "SELECT coalesce(sum(length(body)), 0) + ? * count(*) FROM event", (ROW_OVERHEAD,)
-            )
+            self._last = self._scalar("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
+            self._offered = self._last  # a former process may have sent any of them
+            self.acked = int(self._meta("acked") or 0)  # the highest number that the server has had
+            self._depth, size = self._db.execute("SELECT count(*), total(length(body)) FROM event").fetchone()
+            self._bytes = int(size) + ROW_OVERHEAD * self._depth
 
     # -- filling ---------------------------------------------------------------------------------------------
 
@@ -108,7 +122,8 @@ class Outbox:
             "INSERT INTO event (ts, kind, body) VALUES (?, ?, ?)", (draft.ts, draft.kind.value, text)
         )
         self._bytes += len(text) + ROW_OVERHEAD
-        seq = int(row.lastrowid or 0)
+        self._depth += 1
+        self._last = seq = int(row.lastrowid or 0)
         return replace(draft, seq=seq, event_id=self._event_id(seq))
 
     def _event_id(self, seq: int) -> str:
@@ -146,8 +161,13 @@ class Outbox:
         rows = self._db.execute(
             f"DELETE FROM event WHERE kind != 'gap' AND {which} RETURNING seq, ts, length(body)", arguments
         ).fetchall()
-        self._bytes -= sum(size + ROW_OVERHEAD for _, _, size in rows)
+        self._forget(size for _, _, size in rows)
         return [(seq, ts) for seq, ts, _ in rows]
+
+    def _forget(self, sizes: Iterable[int]) -> None:
+        for size in sizes:
+            self._bytes -= size + ROW_OVERHEAD
+            self._depth -= 1
 
     def _tell_gap(self, dropped: list[tuple[int, int]], now: int) -> None:
         """Say in the record itself that events are missing: how many, and between which instants."""
@@ -168,25 +188,42 @@ class Outbox:
         rows = self._db.execute(
             "DELETE FROM event WHERE kind = 'gap' AND seq > ? RETURNING seq, body", (self._offered,)
         ).fetchall()
-        self._bytes -= sum(len(body) + ROW_OVERHEAD for _, body in rows)
+        self._forget(len(body) for _, body in rows)
         return [self._read(seq, body) for seq, body in rows]
 
     # -- draining --------------------------------------------------------------------------------------------
 
-    def batch(self, after: int, *, most: int = wire.MAX_BATCH_EVENTS) -> Envelope | None:
-        """Return the next events with numbers above `after`, as many as one message takes; None: no more."""
+    def batch(
+        self, after: int, *, up_to: int | None = None, most: int = wire.MAX_BATCH_EVENTS
+    ) -> Batch | None:
+        """Return the next events with numbers above `after`, as many as one message takes; None: no more.
+
+        up_to: the highest number wanted.
+        """
         with self._lock, _translated(self.path):
             rows = self._db.execute(
-                "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
+                "SELECT seq, body FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                (after, self._last if up_to is None else up_to, most),
             ).fetchall()
             if not rows:
                 return None
-            events = _fitting(self._read(seq, body) for seq, body in rows)
-            self._offered = max(self._offered, events[-1].seq)
+            events = _fitting(self._written(seq, body) for seq, body in rows)
+            last = rows[len(events) - 1][0]
+            self._offered = max(self._offered, last)
             first = self._scalar("SELECT min(seq) FROM event")
             before = self._scalar("SELECT max(seq) FROM event WHERE seq <= ?", (after,))
-            prev = first - 1 if before is None else before
-            return Envelope(epoch=self.epoch, first=first, prev=prev, events=tuple(events))
+            frame = wire.encode(
+                Envelope(
+                    epoch=self.epoch,
+                    first=first,
+                    prev=first - 1 if before is None else before,
+                    events=(),
+                )
+            )
+            return Batch(frame.replace(b"[]", b"[" + b",".join(events) + b"]", 1), last, len(events))
+
+    def _written(self, seq: int, body: str) -> bytes:
+        return f'{{"event_id":"{self._event_id(seq)}","seq":{seq},{body[1:]}'.encode()
 
     def _read(self, seq: int, body: str) -> RecognitionEvent:
         fields = json.loads(body) | {"seq": seq, "event_id": self._event_id(seq)}
@@ -207,29 +244,28 @@ class Outbox:
             rows = self._db.execute(
                 "DELETE FROM event WHERE seq <= ? RETURNING length(body)", (ack.seq,)
             ).fetchall()
-            self._bytes -= sum(size + ROW_OVERHEAD for (size,) in rows)
-            self._acked = max(self._acked, ack.seq)
-            self._set_meta("acked", str(self._acked))
+            self._forget(size for (size,) in rows)
+            self.acked = max(self.acked, ack.seq)
+            self._set_meta("acked", str(self.acked))
         return len(rows)
 
     # -- what is in it ---------------------------------------------------------------------------------------
 
     def last_seq(self) -> int:
         """Return the highest number ever given in this file."""
-        with self._lock, _translated(self.path):
-            return self._scalar("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
+        return self._last
 
     def state(self) -> SpoolState:
         with self._lock, _translated(self.path):
-            depth, oldest = self._db.execute("SELECT count(*), min(ts) FROM event").fetchone()
-            return SpoolState(depth, oldest, int(self._meta("dropped") or 0))
+            oldest = self._scalar("SELECT min(ts) FROM event")
+            return SpoolState(self._depth, oldest, int(self._meta("dropped") or 0))
 
     def snapshots_to_send(self, most: int = 20) -> list[PendingSnapshot]:
         """Return crops whose events the server has acknowledged, oldest first."""
         with self._lock, _translated(self.path):
             rows = self._db.execute(
                 "SELECT name, event_id, ts FROM snapshot WHERE seq <= ? ORDER BY ts LIMIT ?",
-                (self._acked, most),
+                (self.acked, most),
             ).fetchall()
         return [PendingSnapshot(*row) for row in rows]
 
@@ -246,13 +282,13 @@ class Outbox:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock, _translated(self.path):
-            size = self._bytes
+            counted = self._bytes, self._depth, self._last, self.acked
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._bytes = size
+                self._bytes, self._depth, self._last, self.acked = counted
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
@@ -282,11 +318,11 @@ def reported_to(now: int, spool: SpoolState, in_hand: Iterable[int]) -> int:
     return min([now, *(ts - 1 for ts in pending)])
 
 
-def _fitting(events: Iterable[RecognitionEvent]) -> list[RecognitionEvent]:
+def _fitting(events: Iterable[bytes]) -> list[bytes]:
     """Return as many of events, one at least, as fit into one message."""
     chosen, room = [], wire.MAX_MESSAGE_BYTES - ENVELOPE_OVERHEAD
     for event in events:
-        room -= len(wire.encode(event)) + 1
+        room -= len(event) + 1
         if chosen and room < 0:
             break
         chosen.append(event)

@@ -308,12 +308,13 @@ def test_events_over_http_are_stored_once(world, box):
     """The ack is the answer; the same envelope again gets the same ack and changes nothing."""
     drafts = [a_draft(camera_id="door") for _ in range(3)]
     box.outbox.append(drafts, now=round(time.time() * 1000))
-    envelope = box.outbox.batch(0)
+    batch = box.outbox.batch(0)
+    envelope = batch.payload
 
     ack, stored = box.api.post_events(envelope), world.web.rows(models.Event)
     assert box.api.post_events(envelope) == ack
     assert (ack.epoch, ack.seq) == (box.outbox.epoch, 3)
-    assert [each.event_id for each in stored] == [each.event_id for each in envelope.events]
+    assert [each.event_id for each in stored] == [each.event_id for each in batch.envelope.events]
     repeated = world.web.rows(models.Event)
     assert [(each.id, each.received_at) for each in repeated] == [(e.id, e.received_at) for e in stored]
     assert box.outbox.acknowledge(ack) == 3
@@ -326,7 +327,7 @@ def test_a_face_crop_follows_its_event(world, box):
     box.outbox.append([a_draft(camera_id="door", snapshot=name)], now=round(time.time() * 1000))
     box.errands.stop()
     assert box.evidence.send(box.outbox, box.api) == 0
-    box.outbox.acknowledge(box.api.post_events(box.outbox.batch(0)))
+    box.outbox.acknowledge(box.api.post_events(box.outbox.batch(0).payload))
     jpeg = (box.evidence.folder / name).read_bytes()
 
     assert box.evidence.send(box.outbox, box.api) == 1

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from central_server.db.models import Agent, AgentCommand, BadMessage
 from central_server.db.unit_of_work import UnitOfWork
-from common import topics, wire
+from common import topics
 from common.events import CommandResult
 from edge_agent.adapters.mqtt_link import LinkPhase
 from tests.link_world import (
@@ -227,7 +227,7 @@ def test_one_bad_event_is_parked_and_its_siblings_are_kept(broker, engine, tmp_p
     """Rubbish of every kind is put aside with its reason, and the stream goes on."""
     edge = Edge(know_agent(engine, broker), tmp_path / "agent")
     stored = edge.see(5)
-    body = json.loads(wire.encode(edge.outbox.batch(0)))
+    body = json.loads(edge.outbox.batch(0).payload)
     body["events"][1]["kind"] = "dance"
     body["events"][2] = "not an object"
     body["events"][3]["seq"] = 10**30

@@ -36,9 +36,9 @@ def spool(folder: Path, **limits) -> Outbox:
 def held(outbox: Outbox) -> list[RecognitionEvent]:
     """Everything in the spool, read batch by batch."""
     events, after = [], 0
-    while envelope := outbox.batch(after):
-        events += envelope.events
-        after = envelope.events[-1].seq
+    while batch := outbox.batch(after):
+        events += batch.envelope.events
+        after = batch.last
     return events
 
 
@@ -112,10 +112,10 @@ def test_batches_chain_over_the_numbers_that_were_given_up(tmp_path_factory, unk
         outbox.append([draft(1_700_000_000_000 + n, kind)], now=1_700_000_000_000 + n)
 
     mark, after = None, 0
-    while envelope := outbox.batch(after, most=sizes):
-        mark = envelope.first - 1 if mark is None else mark
-        assert envelope.prev == mark
-        mark = after = envelope.events[-1].seq
+    while batch := outbox.batch(after, most=sizes):
+        mark = batch.envelope.first - 1 if mark is None else mark
+        assert batch.envelope.prev == mark
+        mark = after = batch.last
 
     assert mark == outbox.last_seq()
 
@@ -147,9 +147,9 @@ def test_a_message_stays_within_its_size(tmp_path):
     outbox.append([draft(extra={"note": "x" * 3000})] * 60 + [draft()] * 120, now=1_700_000_000_000)
 
     sizes, after = [], 0
-    while envelope := outbox.batch(after):
-        sizes.append((len(envelope.events), len(wire.encode(envelope))))
-        after = envelope.events[-1].seq
+    while batch := outbox.batch(after):
+        sizes.append((batch.count, len(batch.payload)))
+        after = batch.last
 
     assert all(count <= 50 and size <= wire.MAX_MESSAGE_BYTES for count, size in sizes)
     assert sum(count for count, _ in sizes) == 180

@@ -10,6 +10,7 @@ from central_server import cli as server_cli
 from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
 from common.settings import Settings
+from deploy.bench.__main__ import parser as whole_bench_parser
 from edge_agent import cli as agent_cli
 from edge_agent.bench.__main__ import parser as bench_parser
 from edge_agent.config import read_edge_config
@@ -78,7 +79,7 @@ def test_every_command_that_is_told_of_exists(page: Path):
     """`hadir server x`, `hadir agent x` and `hadir bench x` in a text are commands."""
     told = re.findall(r"hadir (server|agent|bench) ([a-z][a-z-]+)", page.read_text())
     known = {"server": commands(server_cli.parser()), "agent": commands(agent_cli.parser())}
-    known["bench"] = commands(bench_parser())
+    known["bench"] = commands(bench_parser()) | commands(whole_bench_parser())
 
     assert [(who, what) for who, what in told if what not in known[who]] == []
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, BadMessage, Camera, JoinCode, TemplateLog
 from central_server.db.queries.places import Places
+from central_server.domain.alerts import CLONED_FOR
 from central_server.domain.coverage import AgentFacts, fault_of
 
 
@@ -38,6 +40,9 @@ class AgentLine:
     spool_depth: int
     spool_oldest: datetime | None  # local
     skew_s: float | None
+    is_corrected: bool  # what it says is corrected by skew_s
+    road: str  # mqtt | http
+    is_cloned: bool
     gallery_gen: int
     gallery_latest: int
     temperature_c: float | None
@@ -67,7 +72,8 @@ class BadLine:
     received: datetime | None  # local
     topic: str
     reason: str
-    payload: str
+    payload: str  # as text; other bytes as \\x..
+    size: int  # bytes kept
 
 
 def agents(session: Session, places: Places, *, now: datetime) -> tuple[AgentLine, ...]:
@@ -96,6 +102,9 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         spool_depth=row.spool_depth,
         spool_oldest=places.local(row.spool_oldest_at, row.site_id),
         skew_s=None if row.skew_ms is None else row.skew_ms / 1000,
+        is_corrected=row.clock_off_ms != 0,
+        road=row.road,
+        is_cloned=row.cloned_at is not None and now - row.cloned_at < CLONED_FOR,
         gallery_gen=row.gallery_gen,
         gallery_latest=latest,
         temperature_c=health.get("temperature_c"),
@@ -114,7 +123,8 @@ def _facts(row: Agent) -> AgentFacts:
         heartbeat_at=row.heartbeat_at,
         interval=timedelta(seconds=row.heartbeat_interval_s),
         reported_to=row.reported_to,
-        skew=timedelta(milliseconds=row.skew_ms or 0),
+        skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
+        cloned_at=row.cloned_at,
     )
 
 
@@ -165,17 +175,30 @@ def troubles(lines: tuple[AgentLine, ...]) -> tuple[Trouble, ...]:
     return tuple(found)
 
 
-def bad_messages(session: Session, places: Places, limit: int = 50) -> tuple[BadLine, ...]:
-    rows = session.scalars(select(BadMessage).order_by(BadMessage.id.desc()).limit(limit))
-    return tuple(
-        BadLine(
-            received=places.local(each.received_at),
-            topic=each.topic,
-            reason=each.reason,
-            payload=each.payload[:200].decode("utf-8", "replace"),
-        )
-        for each in rows
+def bad_query(words: str) -> Select[Any]:
+    """Return the question for a page of unreadable messages, newest first, for db.paginate."""
+    query = select(BadMessage).order_by(BadMessage.id.desc())
+    if not words:
+        return query
+    return query.where(
+        BadMessage.topic.icontains(words, autoescape=True)
+        | BadMessage.reason.icontains(words, autoescape=True)
+        | BadMessage.agent_id.icontains(words, autoescape=True)
     )
+
+
+def bad_line(row: BadMessage, places: Places) -> BadLine:
+    return BadLine(
+        received=places.local(row.received_at),
+        topic=row.topic,
+        reason=row.reason,
+        payload=row.payload.decode("utf-8", "backslashreplace"),
+        size=len(row.payload),
+    )
+
+
+def count_bad_messages(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(BadMessage)) or 0
 
 
 def open_join_codes(session: Session, *, now: datetime) -> int:

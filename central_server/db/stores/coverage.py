@@ -21,7 +21,8 @@ def agents(session: Session, site_id: str) -> list[AgentFacts]:
             heartbeat_at=row.heartbeat_at,
             interval=timedelta(seconds=row.heartbeat_interval_s),
             reported_to=row.reported_to,
-            skew=timedelta(milliseconds=row.skew_ms or 0),
+            skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
+            cloned_at=row.cloned_at,
         )
         for row in session.scalars(wanted)
     ]

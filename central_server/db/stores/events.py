@@ -1,6 +1,6 @@
 """Events: append-only facts, each stored once whatever arrives how often."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -10,18 +10,58 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Event, EventMark
 
+MOST_IN_A_QUESTION = 500
 
-def add(session: Session, row: Mapping[str, Any]) -> bool:
-    """Store the event; False when it is there already."""
+
+def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Store events, each a row of the table; return those that are new, in the order given.
+
+    One whose number is recorded already is not new, whatever it says. One whose id belongs to an event of
+    another agent is: it is stored under the id that its number gives.
+    """
+    new_ids = _insert(session, rows)
+    new = _firsts(rows, new_ids)
+    if len(new) == len(rows):
+        return new
+    known = _numbers(session, [row for row in rows if row["event_id"] not in new_ids])
+    others = [
+        row | {"event_id": f"{row['agent_id']}-{row['epoch']}-{row['seq']}"}
+        for row in rows
+        if row["event_id"] not in new_ids and (row["agent_id"], row["epoch"], row["seq"]) not in known
+    ]
+    if others:
+        new += _firsts(others, _insert(session, others))
+    return new
+
+
+def _firsts(rows: Sequence[Mapping[str, Any]], event_ids: set[str]) -> list[Mapping[str, Any]]:
+    """Return the row of each id: the first, if an event came twice in one batch."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        if row["event_id"] in event_ids:
+            found.setdefault(row["event_id"], row)
+    return list(found.values())
+
+
+def _insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    new = insert(Event).values(**row).on_conflict_do_nothing().returning(Event.id)
-    return session.scalar(new) is not None
+    table = Event.__table__
+    statement = insert(table).on_conflict_do_nothing().returning(table.c.event_id)
+    return set(session.connection().execute(statement, list(rows)).scalars())
 
 
-def has_number(session: Session, agent_id: str, epoch: str, seq: int) -> bool:
-    """Tell whether that agent's event of that number is recorded."""
-    same = (Event.agent_id == agent_id, Event.epoch == epoch, Event.seq == seq)
-    return session.scalar(select(Event.id).where(*same)) is not None
+def _numbers(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str, int]]:
+    """Return which of the rows' numbers are recorded: (agent, epoch, seq)."""
+    by_epoch: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        by_epoch.setdefault((row["agent_id"], row["epoch"]), []).append(row["seq"])
+    found: set[tuple[str, str, int]] = set()
+    for (agent_id, epoch), numbers in by_epoch.items():
+        for start in range(0, len(numbers), MOST_IN_A_QUESTION):
+            some = numbers[start : start + MOST_IN_A_QUESTION]
+            same = (Event.agent_id == agent_id, Event.epoch == epoch, Event.seq.in_(some))
+            found |= {(agent_id, epoch, seq) for seq in session.scalars(select(Event.seq).where(*same))}
+    return found
 
 
 def seen_at(session: Session, employee_id: str, day: date) -> list[datetime]:
@@ -48,21 +88,34 @@ def mark(session: Session, agent_id: str, epoch: str) -> int:
     return row.seq if row else 0
 
 
+def note_repeats(session: Session, agent_id: str, epoch: str, count: int) -> None:
+    """Count events that came again, for whoever wonders how often that happens."""
+    if count and (row := session.get(EventMark, (agent_id, epoch))):
+        row.repeats += count
+
+
 def raise_mark(session: Session, agent_id: str, epoch: str, at_least: int, now: datetime) -> int:
     """Move the mark to at_least, and on over every number that is recorded; return where it stands."""
     row = session.get(EventMark, (agent_id, epoch))
     if row is None:
-        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, updated_at=now)
+        row = EventMark(agent_id=agent_id, epoch=epoch, seq=0, repeats=0, updated_at=now)
         session.add(row)
-    row.seq = _contiguous(max(row.seq, at_least), _numbers_above(session, agent_id, epoch, row.seq))
+    reached = max(row.seq, at_least)
+    row.seq = _contiguous(reached, _numbers_above(session, agent_id, epoch, reached))
     row.updated_at = now
     session.flush()
     return row.seq
 
 
-def _numbers_above(session: Session, agent_id: str, epoch: str, seq: int) -> Iterable[int]:
-    above = select(Event.seq).where(Event.agent_id == agent_id, Event.epoch == epoch, Event.seq > seq)
-    return session.scalars(above.order_by(Event.seq))
+def _numbers_above(session: Session, agent_id: str, epoch: str, seq: int) -> Iterator[int]:
+    """Yield the recorded numbers above seq in order; a few are asked for at a time, as one hole ends it."""
+    while True:
+        above = select(Event.seq).where(Event.agent_id == agent_id, Event.epoch == epoch, Event.seq > seq)
+        numbers = session.scalars(above.order_by(Event.seq).limit(MOST_IN_A_QUESTION)).all()
+        yield from numbers
+        if len(numbers) < MOST_IN_A_QUESTION:
+            return
+        seq = numbers[-1]
 
 
 def _contiguous(mark: int, numbers: Iterable[int]) -> int:

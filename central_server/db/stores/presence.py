@@ -38,16 +38,19 @@ def elsewhere(session: Session, site_id: str) -> set[str]:
     return set(session.scalars(select(Row.employee_id).where(Row.site_id != site_id)))
 
 
-def put(session: Session, presence: Presence) -> None:
-    """Store the presence; the version counts the changes."""
-    row = session.get(Row, presence.employee_id)
-    if row is None:
-        row = Row(employee_id=presence.employee_id, version=0)
-        session.add(row)
-    for name in _FIELDS:
-        setattr(row, name, getattr(presence, name))
-    row.state, row.reason = presence.state.value, presence.reason.value
-    row.version += 1
+def put(session: Session, *presences: Presence) -> None:
+    """Store each presence; the version counts the changes."""
+    wanted = Row.employee_id.in_([each.employee_id for each in presences])
+    rows = {row.employee_id: row for row in session.scalars(select(Row).where(wanted))} if presences else {}
+    for presence in presences:
+        row = rows.get(presence.employee_id)
+        if row is None:
+            row = Row(employee_id=presence.employee_id, version=0)
+            session.add(row)
+        for name in _FIELDS:
+            setattr(row, name, getattr(presence, name))
+        row.state, row.reason = presence.state.value, presence.reason.value
+        row.version += 1
 
 
 def remove(session: Session, employee_id: str) -> None:

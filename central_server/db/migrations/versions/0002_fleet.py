@@ -45,16 +45,29 @@ def upgrade() -> None:
     with op.batch_alter_table('AgentConfig', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_AgentConfig_agent_id'), ['agent_id'], unique=False)
 
+    op.create_table('DayDue',
+    sa.Column('employee_id', sa.String(length=64), nullable=False),
+    sa.Column('business_date', sa.Date(), nullable=False),
+    sa.Column('marked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('employee_id', 'business_date', name=op.f('pk_DayDue'))
+    )
+    with op.batch_alter_table('DayDue', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_DayDue_marked_at'), ['marked_at'], unique=False)
+
     with op.batch_alter_table('Agent', schema=None) as batch_op:
         batch_op.add_column(sa.Column('road', sa.String(length=8), nullable=False, server_default='mqtt'))
         batch_op.add_column(sa.Column('instances', sa.JSON(), nullable=False, server_default='[]'))
         batch_op.add_column(sa.Column('cloned_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('boots', sa.JSON(), nullable=False, server_default='{}'))
+        batch_op.add_column(sa.Column('clock_off_ms', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_gen', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_applied', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_tried', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_origin', sa.String(length=16), nullable=False, server_default='local'))
         batch_op.add_column(sa.Column('config_errors', sa.JSON(), nullable=False, server_default='[]'))
+
+    with op.batch_alter_table('EventMark', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('repeats', sa.Integer(), nullable=False, server_default='0'))
 
     with op.batch_alter_table('Event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('clock_off_ms', sa.Integer(), nullable=False, server_default='0'))
@@ -65,12 +78,16 @@ def downgrade() -> None:
     with op.batch_alter_table('Event', schema=None) as batch_op:
         batch_op.drop_column('clock_off_ms')
 
+    with op.batch_alter_table('EventMark', schema=None) as batch_op:
+        batch_op.drop_column('repeats')
+
     with op.batch_alter_table('Agent', schema=None) as batch_op:
         batch_op.drop_column('config_errors')
         batch_op.drop_column('config_origin')
         batch_op.drop_column('config_tried')
         batch_op.drop_column('config_applied')
         batch_op.drop_column('config_gen')
+        batch_op.drop_column('clock_off_ms')
         batch_op.drop_column('boots')
         batch_op.drop_column('cloned_at')
         batch_op.drop_column('instances')
@@ -79,5 +96,9 @@ def downgrade() -> None:
     with op.batch_alter_table('AgentConfig', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_AgentConfig_agent_id'))
 
+    with op.batch_alter_table('DayDue', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_DayDue_marked_at'))
+
+    op.drop_table('DayDue')
     op.drop_table('AgentConfig')
     op.drop_table('JoinRequest')
