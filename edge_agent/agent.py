@@ -1,11 +1,13 @@
 """The root of `hadir agent run`: one box, models loaded once, many cameras, one link to the server."""
 
+import faulthandler
 import logging
 import os
 import secrets
 import signal
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,10 @@ from edge_agent.adapters.config_file import ConfigFile, owner_of
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.live_socket import LiveSocket
 from edge_agent.adapters.mqtt_link import MQTTLink
 from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
+from edge_agent.adapters.service_notice import ServiceNotice
 from edge_agent.adapters.shared_analyser import shared
 from edge_agent.adapters.still import still_jpeg
 from edge_agent.camera_set import CameraSet
@@ -30,16 +34,19 @@ from edge_agent.config import CameraConfig, EdgeConfig, MatchOverrides
 from edge_agent.config_keeper import PATIENCE, ConfigKeeper, Hooks, Patience
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
+from edge_agent.core.pulse import Pulse, status_words
 from edge_agent.errands import Errands, Undone
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.hearing import AgentVoice
 from edge_agent.http_road import HTTPRoad
 from edge_agent.ignored import IgnoredFaces
+from edge_agent.live_report import LiveReport
 from edge_agent.liveness import LivenessWatch
 from edge_agent.pipeline import CameraPipeline
 from edge_agent.ports import FaceAnalyser
 from edge_agent.recorder import Recorder
 from edge_agent.wanted_config import Plan, without_secrets
+from edge_agent.watchdog import Watchdog
 
 log = logging.getLogger("hadir.agent")
 
@@ -148,6 +155,21 @@ class Agent:
         )
         return link, road
 
+    def _live(self) -> LiveSocket:
+        report = LiveReport(
+            identity=self._identity,
+            config=self._config,
+            model_id=self._analyser.model_id,
+            link=self._link,
+            road=self._road,
+            outbox=self._outbox,
+            recorder=self._recorder,
+            keeper=self._keeper,
+            cameras=self._cameras.health,
+            started_s=time.monotonic(),
+        )
+        return LiveSocket(self._config.home, report)
+
     def _worker(self, camera: CameraConfig) -> CameraWorker:
         def pipeline() -> CameraPipeline:
             return CameraPipeline(
@@ -195,7 +217,12 @@ class Agent:
             part.start()
         self._configured.start(Hooks(self._apply, self._unfit, self._cameras.looks, self._introduce_again))
         parts.append(self._configured)
-        log.info("%d cameras, model %s", len(self._cameras.cameras), self._analyser.model_id)
+        who, cameras = self._identity.agent_id, len(self._cameras.cameras)
+        log.info("Hadir %s, %s: %d cameras, model %s", VERSION, who, cameras, self._analyser.model_id)
+        notice, live = ServiceNotice(), self._live()
+        watchdog = Watchdog(notice, self._pulses, self._status_words)
+        live.start()
+        notice.ready()
         status, memory = EXIT_OK, MemoryWatch(time.monotonic())
         while not stop.wait(WATCH_EVERY_S):
             dead = [type(part).__name__ for part in parts if not part.is_alive()]
@@ -203,17 +230,31 @@ class Agent:
                 log.critical("%s died or hangs: the agent ends, to be started again", " and ".join(dead))
                 status = EXIT_THREAD_DIED
                 break
+            watchdog.look(time.monotonic())
             memory = memory.read(time.monotonic(), machine.rss_mb())
             if memory.has_leaked:
                 log.critical("%s: the agent ends, to be started again; no event is lost", memory.words)
                 status = EXIT_LEAKED
                 break
+        notice.stopping()
+        live.stop()
         self._configured.stop()
         self._cameras.stop()
         for part in (self._recorder, self._errands, self._road, self._link):
             part.stop()
+        waiting = self._outbox.state().depth
         self._outbox.close()
+        log.info("stopped; %d events wait for the next start", waiting)
         return status
+
+    # -- what systemd is told --------------------------------------------------------------------------------
+
+    def _pulses(self) -> Iterable[Pulse]:
+        return (*self._cameras.pulses(), self._recorder.pulse(), self._link.pulse())
+
+    def _status_words(self, stuck: Sequence[str]) -> str:
+        states = [each.state for each in self._cameras.health()]
+        return status_words(self._link.phase.value, states, self._outbox.state().depth, stuck)
 
     # -- what the dashboard may change, and ask for ----------------------------------------------------------
 
@@ -303,6 +344,7 @@ def run_agent(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    faulthandler.enable()  # systemd's watchdog ends with SIGABRT: where every thread hung goes to the journal
     machine.share_heaps()
     agent = Agent(config, identity, analyser, liveness)
     agent.warm_up()

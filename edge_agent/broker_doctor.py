@@ -63,9 +63,8 @@ def certificate_finding(subject: str, host: str, port: int, ca_pem: str) -> Find
 def _log_in(identity: Identity) -> tuple[Heard, str]:
     """Try MQTT 5, then 3.1.1; return the better answer and its version."""
     fifth = _converse(identity, is_v5=True)
-    answers = fifth.speaks is Speaks.MQTT and fifth.connect not in _OTHER_VERSION
-    if answers or fifth.speaks is Speaks.NOTHING:  # who knows only 3.1.1 hangs up, or says so
-        return fifth, "5"
+    if fifth.speaks is Speaks.MQTT and fifth.connect not in _OTHER_VERSION:
+        return fifth, "5"  # who knows only 3.1.1 hangs up, says so, or says nothing at all
     older = _converse(identity, is_v5=False)
     return (older, "3.1.1") if older.speaks is Speaks.MQTT else (fifth, "5")
 

@@ -9,6 +9,7 @@ from common.events import CameraHealth, CameraReason, CameraState, CameraStatus
 from edge_agent.camera_worker import LONGEST_FRAME_S, CameraWorker
 from edge_agent.core.config_change import Look, changes
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.core.pulse import Pulse
 from edge_agent.picture import Picture
 
 STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
@@ -83,6 +84,10 @@ class CameraSet:
                 if time.monotonic() - since > LONGEST_FRAME_S
             ]
         return dead + hanging
+
+    def pulses(self) -> list[Pulse]:
+        """Return when each camera's stream, and the work on it, last moved."""
+        return [pulse for worker in self._all() for pulse in worker.pulses()]
 
     def in_hand(self) -> list[int]:
         """Return the instants, ms UTC, of which events may still come."""

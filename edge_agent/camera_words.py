@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from edge_agent.core.capacity import CameraCost, Capacity, Limit
 from edge_agent.core.quality import Flaw
 from edge_agent.core.suitability import SUITABILITY, Advice, CameraLook, Light, Sharpness, Suitability
 
@@ -17,6 +18,10 @@ ADVICE = {
     Advice.PLAIN: "The picture shows hardly anything. Is the lens covered, dirty or far out of focus?",
     Advice.STILL: (
         "Nothing at all changes in the picture, not even its noise. Is it a still, or has it frozen?"
+    ),
+    Advice.HIDDEN: (
+        "Every face that was seen is under `mask` or outside `watch`: nobody will ever be recognised here. "
+        "Correct them in the settings; corners go from the upper left."
     ),
     Advice.NOBODY: (
         "No face was seen. Let somebody walk past while this runs; --seconds 30 gives more time."
@@ -78,11 +83,12 @@ def picture_words(look: CameraLook, judged: Suitability) -> str:
 
 def face_words(look: CameraLook, judged: Suitability) -> str:
     """Return how the faces were, and what it amounts to."""
+    hidden = f"; {look.hidden} more hidden by mask or watch" if look.hidden else ""
     if judged.face_px is None or judged.usable_share is None:
-        return f"{judged.verdict.value}: no face in {look.pictures} pictures{_reasons(judged)}"
+        return f"{judged.verdict.value}: no face in {look.pictures} pictures{_reasons(judged)}{hidden}"
     return (
         f"{judged.verdict.value}: {judged.faces} looks at faces in {look.pictures} pictures, "
-        f"{judged.face_px:.0f} px wide (median), {judged.usable_share:.0%} usable{_reasons(judged)}"
+        f"{judged.face_px:.0f} px wide (median), {judged.usable_share:.0%} usable{_reasons(judged)}{hidden}"
     )
 
 
@@ -103,6 +109,34 @@ def advice_words(look: CameraLook, judged: Suitability) -> Iterator[str]:
         yield ADVICE[advice].format(**values)
 
 
+def _cost(cost: CameraCost | None) -> dict[str, object] | None:
+    if cost is None:
+        return None
+    return {
+        "busy_ms": round(cost.busy_ms, 2),
+        "quiet_ms": round(cost.quiet_ms, 2),
+        "is_seen": cost.is_seen,
+        "busy": round(cost.busy, 4),
+        "usual": round(cost.usual, 4),
+        "quiet": round(cost.quiet, 4),
+    }
+
+
+def capacity_words(capacity: Capacity, cameras: int, like: str) -> str:
+    """Return how many more cameras the box bears."""
+    are = f"{cameras} camera{'' if cameras == 1 else 's'} take{'s' if cameras == 1 else ''}"
+    taken = f"the {are} {capacity.taken:.2f} processors as usual"
+    if not capacity.fits:
+        return (
+            f"{taken}: more than this box has. Fewer, smaller or slower streams (sample_fps), or a second box"
+        )
+    limit = "; memory is what limits it" if capacity.limit is Limit.MEMORY else ""
+    return (
+        f"{taken}; about {capacity.usual} more like {like} ({capacity.crowded} if people were before all "
+        f"cameras at once){limit}"
+    )
+
+
 def numbers(look: CameraLook, judged: Suitability) -> dict[str, object]:
     """Return the report for a machine."""
     return {
@@ -119,6 +153,8 @@ def numbers(look: CameraLook, judged: Suitability) -> dict[str, object]:
         "usable": None if judged.usable_share is None else round(judged.usable_share, 3),
         "flaws": {flaw.value: count for flaw, count in judged.flaws.items()},
         "sharpness": judged.sharpness.value if judged.sharpness else None,
+        "hidden": look.hidden,
+        "cost": _cost(look.cost),
         "verdict": judged.verdict.value,
         "advice": [each.value for each in judged.advice],
     }

@@ -12,6 +12,7 @@ from edge_agent.config import CameraConfig
 from edge_agent.core.attention import GREY
 from edge_agent.core.camera_health import Watched, watched
 from edge_agent.core.identification import MatchPolicy
+from edge_agent.core.pulse import Pulse
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 from edge_agent.picture import Picture, hidden_in
@@ -46,6 +47,8 @@ class CameraWorker:
         self._newest: Frame | None = None  # the last picture that was looked at, while it is fresh
         self._busy: Frame | None = None
         self._busy_since = 0.0
+        self._moved_s = time.monotonic()
+        self._last_words = ""
         self._watched = Watched()
         self._hidden = hidden_in(camera.mask, GREY) if camera.mask else None
         self._trouble = (
@@ -68,6 +71,11 @@ class CameraWorker:
     def is_running(self) -> bool:
         """Tell whether its thread has not ended yet: something may still come of it."""
         return self._thread.is_alive()
+
+    def pulses(self) -> tuple[Pulse, Pulse]:
+        """Return when the stream and the work on it last moved."""
+        own = Pulse(f"camera {self.camera.camera_id}", self._moved_s, LONGEST_FRAME_S)
+        return self._source.pulse(), own
 
     def in_hand(self) -> list[int]:
         """Return the instants, ms UTC, of which events may still come: of the frame being looked at.
@@ -106,6 +114,7 @@ class CameraWorker:
         last, last_at = None, time.monotonic()
         self._pipeline = pipeline = self._make_pipeline()
         while not self._stopping.is_set():
+            self._moved_s = time.monotonic()
             frame = self._source.take(0.5)
             if frame is None:
                 if last is not None and time.monotonic() - last_at > GIVEN_UP_AFTER_S:
@@ -120,8 +129,8 @@ class CameraWorker:
                 self._newest = last = frame
                 last_at = time.monotonic()
                 self._look(pipeline, frame)
-            except Exception:
-                log.exception("camera %s: a picture could not be worked on", self.camera.camera_id)
+            except Exception as error:
+                self._complain(error)
                 self._now_wrong(CameraReason.DECODE, frame.ts)
                 self._put(self._farewell(pipeline, last or frame))
                 self._pipeline = pipeline = self._make_pipeline()
@@ -132,6 +141,14 @@ class CameraWorker:
         if last is not None:
             self._put(self._farewell(pipeline, last))
         self._newest = None
+
+    def _complain(self, error: Exception) -> None:
+        """Say once what went wrong, and where; the same again, only to those who listen closely."""
+        words = f"{type(error).__name__}: {error}"
+        level = logging.DEBUG if words == self._last_words else logging.ERROR
+        self._last_words = words
+        where = self.camera.camera_id
+        log.log(level, "camera %s: a picture could not be worked on (%s)", where, words, exc_info=error)
 
     def _look(self, pipeline: CameraPipeline, frame: Frame) -> None:
         """Note whether the picture shows what the camera is there for."""

@@ -16,7 +16,7 @@ from edge_agent.config import EdgeConfig, read_edge_config, secrets_of
 
 if TYPE_CHECKING:
     from edge_agent.agent import Paths
-    from edge_agent.check import Finding
+    from edge_agent.finding import Finding
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 DEFAULT_CONFIG = "/etc/hadir/agent.yaml"
@@ -37,6 +37,11 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="one JSON line a finding")
     doctor = _add(commands, "doctor", "find out why this agent cannot connect", _doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON line a finding")
+    from edge_agent import discover, live
+
+    live.add_arguments(_add(commands, "live", "show what the running agent does, as it happens", _live))
+    found = _add(commands, "discover", "find the cameras of the local network (ONVIF)", _discover)
+    discover.add_arguments(found)
     for each in (identify, calibrate, models):
         each.add_parser(commands)
     return top
@@ -139,6 +144,19 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if good else EXIT_FAILED
 
 
+def _discover(args: argparse.Namespace) -> int:
+    from edge_agent.discover import run
+
+    set_up("ERROR", secrets=(os.environ.get("HADIR_CAMERA_PASSWORD", ""),))
+    return run(args)
+
+
+def _live(args: argparse.Namespace) -> int:
+    from edge_agent.live import live
+
+    return live(args)
+
+
 def _as_line(finding: "Finding") -> str:
     mark = "->  " if finding.is_advice else "ok  " if finding.is_good else "FAIL"
     return f"{mark}  {finding.subject}: {finding.words}"
@@ -148,7 +166,8 @@ def _as_json(finding: "Finding") -> str:
     told: dict[str, object] = {"subject": finding.subject, "ok": finding.is_good, "words": finding.words}
     if finding.is_advice:
         told["is_advice"] = True
-    return json.dumps(told | ({"camera": finding.numbers} if finding.numbers else {}))
+    of = "camera" if finding.subject.startswith("camera ") else "numbers"
+    return json.dumps(told | ({of: finding.numbers} if finding.numbers else {}))
 
 
 def _shut(paths: "Paths") -> None:

@@ -23,6 +23,7 @@ from edge_agent.yaml_settings import Section, open_yaml
 
 __all__ = ["DECODERS", "CameraConfig", "MatchOverrides", "NamedZone", "shown_address"]
 
+HOME = Path("/var/lib/hadir-agent")
 INSIGHTFACE_ADDON = "insightface"  # stands for the liveness model where insightface keeps it
 
 AUTO_PROVIDERS = ("cuda", "openvino-gpu", "openvino-cpu", "coreml")  # tried in this order
@@ -72,7 +73,7 @@ class EdgeConfig:
 def read_edge_config(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
     """Return the settings, or raise SettingsError naming every mistake with its line."""
     top = open_yaml(path, environment)
-    home = top.path("home", default=Path("/var/lib/hadir-agent"))
+    home = top.path("home", default=HOME)
     engine = top.section("engine")
     config = EdgeConfig(
         home=home or Path(),

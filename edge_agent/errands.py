@@ -109,6 +109,8 @@ class Errands:
                     self._poll()
                     polled_at, self._all_due = time.monotonic(), False
                 self._do_what_is_due()
+                if self._last_words:
+                    log.info("errands are done again")
                 failures, self._last_words = 0, ""
             except (CentralError, GalleryError, OutboxError, OSError) as error:
                 failures += 1

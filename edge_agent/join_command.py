@@ -86,10 +86,13 @@ def _screen(link: JoinLink, *, with_qr: bool) -> Screen:
         )
 
     def confirms(code: str) -> bool:
-        answer = input(
-            f"The server says that this box is let in. Ask the administrator: did the dashboard show exactly "
-            f"{code}? Type yes: "
-        )
+        try:
+            answer = input(
+                "The server says that this box is let in. Ask the administrator: did the dashboard show "
+                f"exactly {code}? Type yes: "
+            )
+        except EOFError:
+            return False
         return answer.strip().lower() in ("yes", "y", "ya")
 
     return Screen(show_code, confirms if sys.stdin is not None and sys.stdin.isatty() else None)

@@ -10,14 +10,18 @@ from common.events import RecognitionEvent
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.machine import boot_id, clock_now
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.pulse import Pulse
 from edge_agent.core.resighting import DueEvent
 from edge_agent.pipeline import Sighted
 
 log = logging.getLogger("hadir.recorder")
 
+IDLE_ROUND_S = 5.0
+LONGEST_ROUND_S = 90.0  # a commit on a worn card, behind others
 GROUP_S = 0.1  # what comes within this time shares a commit
 RETRY_S = 2.0
 MOST_WAITING = 10_000
+RECENT = 30
 
 
 class Recorder:
@@ -31,7 +35,10 @@ class Recorder:
         self._waiting: deque[Sighted] = deque()
         self._drafts: list[RecognitionEvent] = []  # taken from waiting, not stored yet
         self._ready = threading.Condition()
-        self._stopping = False
+        self._stopping, self._trouble = False, ""
+        self._moved_s = time.monotonic()
+        self._recent: deque[RecognitionEvent] = deque(maxlen=RECENT)
+        self._last_known: dict[str, RecognitionEvent] = {}  # by camera
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -39,6 +46,19 @@ class Recorder:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def pulse(self) -> Pulse:
+        return Pulse("the recorder", self._moved_s, LONGEST_ROUND_S)
+
+    def recent(self) -> list[RecognitionEvent]:
+        """Return the last events that were stored, the oldest first."""
+        with self._ready:
+            return list(self._recent)
+
+    def last_known(self) -> dict[str, RecognitionEvent]:
+        """Return, by camera, the last event since the start in which somebody was recognised."""
+        with self._ready:
+            return dict(self._last_known)
 
     def put(self, sighted: list[Sighted]) -> None:
         if sighted:
@@ -61,28 +81,42 @@ class Recorder:
 
     def _run(self) -> None:
         while True:
+            self._moved_s = time.monotonic()
             with self._ready:
-                self._ready.wait_for(lambda: self._waiting or self._drafts or self._stopping)
+                self._ready.wait_for(lambda: self._waiting or self._drafts or self._stopping, IDLE_ROUND_S)
                 if not self._waiting and not self._drafts:
-                    return
+                    if self._stopping:
+                        return
+                    continue
             if not self._stopping:
                 time.sleep(GROUP_S)
             try:
                 self._store()
+                self._trouble_is("")
             except OutboxError as error:
-                log.error("%s; %d events wait in memory", error, len(self._drafts))
+                self._trouble_is(str(error))
                 if self._stopping:
                     return
                 time.sleep(RETRY_S)
+
+    def _trouble_is(self, words: str) -> None:
+        """Say once that events cannot be stored, and once that they can again."""
+        if words and words != self._trouble:
+            log.error("%s; %d events wait in memory", words, len(self._drafts))
+        elif self._trouble and not words:
+            log.info("events are stored again")
+        self._trouble = words
 
     def _store(self) -> None:
         self._prepare()
         stored = self._outbox.append(self._drafts, now=time.time_ns() // 1_000_000)
         with self._ready:
             self._drafts = []
-        for event in stored:
+            self._recent.extend(stored)
+            self._last_known |= {each.camera_id: each for each in stored if each.employee_id}
+        for event in stored:  # people's comings and goings have no place in a journal that is kept for months
             who = event.employee_id or "unknown"
-            log.info("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))
+            log.debug("%s %s at %s (%s)", event.kind.value, who, event.camera_id, _shown(event.sim_score))
 
     def _prepare(self) -> None:
         """Make drafts of what is waiting. A crop is written once, however often the event must wait."""

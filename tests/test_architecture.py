@@ -54,6 +54,11 @@ OUTSIDE = {
     "amqtt",
     "xhtml2pdf",
     "openpyxl",
+    "psutil",
+    "wsdiscovery",
+    "onvif",
+    "zeep",
+    "aiohttp",
 }
 DOORS = (
     "edge_agent/adapters/",

@@ -147,12 +147,13 @@ def _open_account(agent_id: str, password: str) -> None:
 def own_ca() -> bytes:
     """Return this server's own CA certificate in DER; empty when a public one vouches for it."""
     path = hadir().config.web_ca_file
-    return _certificate(Path(path), Path(path).stat().st_mtime_ns) if path else b""
+    return _certificate(path) if path else b""
 
 
 @cache
-def _certificate(path: Path, _version: int) -> bytes:
-    return certificate_in(path.read_text())
+def _certificate(path: str) -> bytes:
+    """Read once: the settings were checked at the start, and a CA lasts longer than a process."""
+    return certificate_in(Path(path).read_text())
 
 
 def _body() -> dict[str, Any]:

@@ -35,6 +35,7 @@ LIVE = {
 }
 MOST_PENDING = 400  # packets kept while resting
 MOST_BAD = 50  # packets in a row that cannot be decoded
+LATE_DECODERS = ("v4l2", "vaapi", "ffmpeg")  # their pictures come late: such a camera never rests
 MOST_SILENT = 300  # packets in a row that give no picture
 # Formats whose first plane is the brightness, a byte a pixel; anything else is converted.
 WITH_LUMA = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray")
@@ -97,7 +98,7 @@ class Video:
     @property
     def gives_at_once(self) -> bool:
         """Tell whether the decoder gives a picture out as soon as it is asked to, even a single one."""
-        return self._opening.decode not in ("v4l2", "vaapi", "ffmpeg")
+        return self._opening.decode not in LATE_DECODERS
 
     @property
     def duration_s(self) -> float | None:

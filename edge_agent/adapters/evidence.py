@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -19,12 +19,13 @@ LONGEST_SIDE_PX = 240
 QUALITY = 85
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """The crops in one folder. `days` is how long a crop that the server never took is kept."""
 
     folder: Path
     days: float = 30
+    _last_words: str = field(default="", init=False, repr=False)  # of why crops cannot be kept
 
     def keep(self, crop: np.ndarray) -> str | None:
         """Store a BGR crop; return its name, or None when it cannot be stored (an event is worth more)."""
@@ -38,7 +39,9 @@ class Evidence:
             if encoded:
                 write_private(self.folder / name, jpeg.tobytes())
         except OSError as error:
-            log.warning("a face crop cannot be kept: %s", error)
+            level = logging.DEBUG if str(error) == self._last_words else logging.WARNING
+            self._last_words = str(error)
+            log.log(level, "face crops cannot be kept: %s", error)
             return None
         return name if encoded else None
 

@@ -27,6 +27,7 @@ from common.backoff import delay_s
 from common.events import AgentState, CommandResult, LinkState, ServerState
 from edge_agent.adapters.identity_file import BrokerAccess, Identity
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.pulse import Pulse
 from edge_agent.drain import Drain
 from edge_agent.hearing import AgentVoice, Told, hear
 
@@ -41,6 +42,7 @@ TURN_S = 0.05
 MOST_IN_PAHO = 64
 REFUSALS = 3  # of our credentials, in a row, before they are renewed
 STRANGER = (0x86, 0x87)  # bad user name or password, not authorised
+LONGEST_ROUND_S = 120.0  # one connection attempt behind a dead DNS
 
 
 class LinkError(Exception):
@@ -77,6 +79,8 @@ class MQTTLink:
         self._has_changed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._last_words = ""
+        self.moved_s = time.monotonic()  # when the thread last went round
+        self.server_online = True
 
     def start(self) -> None:
         self._thread.start()
@@ -87,6 +91,14 @@ class MQTTLink:
     def offline_s(self) -> float:
         """Return for how many seconds there has been no connection to the broker; 0 while there is one."""
         return 0.0 if self.phase is LinkPhase.ONLINE else time.monotonic() - self._offline_since
+
+    def pulse(self) -> Pulse:
+        return Pulse("the link", self.moved_s, LONGEST_ROUND_S)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in words; empty while there is a connection."""
+        return "" if self.phase is LinkPhase.ONLINE else self._last_words
 
     def introduce_again(self) -> None:
         """Say once more what this agent is, and how its cameras are, because that has changed; any thread."""
@@ -111,6 +123,7 @@ class MQTTLink:
     def _run(self) -> None:
         failures = refusals = 0
         while not self._stopping.is_set():
+            self.moved_s = time.monotonic()
             session = _Session(self)
             try:
                 session.run()
@@ -285,6 +298,7 @@ class _Session:
             self._publish(self.topics.events, batch.payload)
 
     def _loop(self) -> None:
+        self.link.moved_s = time.monotonic()
         code = self.client.loop(TURN_S)
         if code != mqtt.MQTT_ERR_SUCCESS:
             raise LinkError(f"the connection to the broker is gone ({mqtt.error_string(code).rstrip('.')})")
@@ -307,7 +321,7 @@ class _Session:
         first = not self.server_instance
         if server.online != self.server_online:
             log.info("the server is %s", "back" if server.online else "away; events wait in the spool")
-        self.server_online = server.online
+        self.server_online = self.link.server_online = server.online
         self.server_instance = server.instance or self.server_instance
         if came_back and not (first and retained):
             self._introduce()

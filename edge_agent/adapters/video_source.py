@@ -20,12 +20,14 @@ from edge_agent.adapters.camera_reader import Sample, read_camera
 from edge_agent.adapters.decoding import SourceError
 from edge_agent.adapters.detail_stream import DetailStream
 from edge_agent.config import CameraConfig
+from edge_agent.core.pulse import Pulse
 from edge_agent.core.retry import RETRY, RetryPolicy
 from edge_agent.frame import Frame
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("hadir.video")
 
 FPS_WINDOW_S = 10.0
+LONGEST_ROUND_S = 60.0  # besides the time-outs of opening and reading: a name that nobody resolves
 BLIND_AFTER_S = 10.0  # without a picture, whatever else arrives: then nothing is seen
 
 
@@ -56,6 +58,7 @@ class VideoSource:
         self._pictured = 0.0  # monotonic: the newest picture
         self._dropped = self._index = self._sampled = 0
         self._detail = DetailStream(camera, retry=retry) if camera.sub_url else None
+        self._moved_s = time.monotonic()  # when the thread last went round, or will after a wait
         self.is_calm = False  # set by who takes the frames: nothing moves, key frames are enough
 
     def start(self) -> None:
@@ -79,6 +82,11 @@ class VideoSource:
             self._ready.wait_for(lambda: self._slot is not None or self._stopping.is_set(), timeout_s)
             frame, self._slot = self._slot, None
             return frame
+
+    def pulse(self) -> Pulse:
+        """Return when the thread last moved: by a picture, a failure, or a wait for the next attempt."""
+        most_s = LONGEST_ROUND_S + self._camera.open_timeout_s + self._camera.read_timeout_s
+        return Pulse(f"the stream of camera {self._camera.camera_id}", self._moved_s, most_s)
 
     def health(self) -> SourceHealth:
         with self._ready:
@@ -106,9 +114,10 @@ class VideoSource:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            began = time.monotonic()
+            self._moved_s = began = time.monotonic()
             reason = self._watch()
             if reason is CameraReason.ENDED or self._stopping.is_set():
+                self._moved_s = float("inf")  # done, and no hang
                 self._now_is(CameraState.OFFLINE, reason)
                 return
             lasted = self._offered[-1] - began if self._offered else 0.0
@@ -116,13 +125,14 @@ class VideoSource:
             tried = time.monotonic() - began
             wait = self._retry.wait_s(failures, lasted, tried, chance=random.random())
             self._now_is(CameraState.OFFLINE, reason, f"; trying again in {wait:.1f} s")
-            self._stopping.wait(wait)
+            self._pause(wait)
 
     def _watch(self) -> CameraReason:
         """Offer frames until the stream ends or fails; return why."""
         try:
             with closing(read_camera(self._camera, lambda: self.is_calm, self._pause)) as reader:
                 for sample in reader:
+                    self._moved_s = time.monotonic()
                     if self._stopping.is_set():
                         break
                     if sample is not None:
@@ -138,6 +148,7 @@ class VideoSource:
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
+            self._moved_s = time.monotonic() + seconds
             self._stopping.wait(seconds)
 
     def _offer(self, sample: Sample) -> None:

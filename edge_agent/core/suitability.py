@@ -11,6 +11,7 @@ from enum import StrEnum
 from statistics import median
 
 from common.events import CameraReason
+from edge_agent.core.capacity import CameraCost
 from edge_agent.core.quality import Flaw
 
 
@@ -27,6 +28,7 @@ class Advice(StrEnum):
     DARK = "dark"
     PLAIN = "plain"
     STILL = "still"
+    HIDDEN = "hidden"
     NOBODY = "nobody"
     MAIN_STREAM = "main_stream"
     NEARER = "nearer"
@@ -108,6 +110,8 @@ class CameraLook:
     has_colour: bool
     broke_off: CameraReason = CameraReason.NONE  # why there were no more pictures at the end
     faces: Sequence[FaceLook] = ()
+    hidden: int = 0  # faces under the mask or outside the watched part: they do not count
+    cost: CameraCost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +150,7 @@ def _verdict(
     if look.is_dark or look.is_plain:
         return Verdict.POOR
     if face_px is None or usable is None:
-        return Verdict.UNTRIED
+        return Verdict.POOR if look.hidden else Verdict.UNTRIED
     if face_px < policy.least_px or usable < policy.usable_share:
         return Verdict.POOR
     is_good = face_px >= policy.comfortable_px and usable >= policy.good_share
@@ -183,7 +187,8 @@ def _advice(
         Advice.DARK: light is Light.DARK,
         Advice.PLAIN: look.is_plain and not look.is_dark,
         Advice.STILL: look.is_still,
-        Advice.NOBODY: not faces and not look.is_dark and not look.is_plain,
+        Advice.HIDDEN: look.hidden > 0 and not faces,
+        Advice.NOBODY: not faces and not look.hidden and not look.is_dark and not look.is_plain,
         **_about_size(look, face_px, policy),
         **_about_faces(faces, policy),
         Advice.GLARING: light is Light.GLARING,

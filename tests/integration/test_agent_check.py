@@ -24,10 +24,10 @@ def _needs_ffmpeg() -> None:
 def checked(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Return a function that checks cameras by their URLs; it returns the status and the JSON lines."""
 
-    def check(*arguments: str, **urls: str) -> tuple[int, list[dict]]:
+    def check(*arguments: str, more: str = "", **urls: str) -> tuple[int, list[dict]]:
         lines = [f"home: {tmp_path / 'home'}", f"models: {shared_data / 'models' / 'field_sc'}", "cameras:"]
         lines += [
-            f"  - {{camera_id: {name}, zone: z, url: '{url}', loop: yes}}" for name, url in urls.items()
+            f"  - {{camera_id: {name}, zone: z, url: '{url}', loop: yes{more}}}" for name, url in urls.items()
         ]
         config = tmp_path / "agent.yaml"
         config.write_text("\n".join(lines))
@@ -74,6 +74,29 @@ def test_small_faces_are_answered_with_their_size(checked, shared_data, tmp_path
     assert "modest" in large["advice"] and "main_stream" in small["advice"]
     assert small["flaws"]["too_small"] > small["faces"] / 2
     assert f"Faces are {small['face_px']:.0f} px wide: 40 px is the least for a good match" in advice(found)
+
+
+def test_a_mask_over_every_face_is_told(checked, shared_data, tmp_path):
+    """Drawn over the wrong half, it hides everybody: not the camera's fault, and easily put right."""
+    clip = shared_data / "media" / "clips" / "corridor_three_720p.mp4"
+    for name in ("mask", "watch"):
+        area = "0,0 1,0 1,1 0,1" if name == "mask" else "0,0.9 1,0.9 1,1 0,1"
+        status, found = checked("--seconds", "2", more=f", {name}: ['{area}']", corridor=str(clip))
+        report = reports(found)["corridor"]
+        assert (report["verdict"], report["faces"], status) == ("poor", 0, 1)
+        assert report["hidden"] > 5 and "hidden" in report["advice"]
+        assert "Every face that was seen is under `mask` or outside `watch`" in advice(found)
+
+
+def test_a_box_says_how_many_cameras_it_bears(checked, shared_data):
+    """Measured with the real pipeline on what this camera showed."""
+    clip = shared_data / "media" / "clips" / "corridor_three_720p.mp4"
+    _, found = checked("--seconds", "3", corridor=str(clip))
+    cost = reports(found)["corridor"]["cost"]
+    assert cost["is_seen"] and 0 < cost["quiet"] < cost["usual"] < cost["busy"] < 2
+    (capacity,) = (each for each in found if each["subject"] == "capacity")
+    assert capacity["numbers"]["more_crowded"] <= capacity["numbers"]["more_usual"]
+    assert "more like corridor" in capacity["words"] or not capacity["ok"]  # on a machine that is busy
 
 
 def test_a_dark_and_a_plain_picture_are_told(checked, shared_data, tmp_path):
