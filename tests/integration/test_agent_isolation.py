@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import requests
 
-from central_server.adapters.message_intake import record_message
+from central_server.adapters.message_intake import record_messages
 from central_server.config import read_server_config
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
@@ -212,7 +212,7 @@ def test_a_commands_result_is_taken_from_the_one_who_was_asked(found, engine):
     payload = wire.encode(CommandResult(command_id="enrol-1", ok=True, ts=now_ms(), detail="forged"))
     topic = topics.AgentTopics("thief-plant").result("enrol-1")
     with UnitOfWork(engine) as work:
-        record_message(topic, payload, work, rules, builders.now())
+        record_messages([(topic, payload)], work, rules, builders.now())
     (command,) = (each for each in found.world.web.rows(models.AgentCommand) if each.command_id == "enrol-1")
     assert command.finished_at is None
     assert "was not asked for" in found.world.web.rows(models.BadMessage)[-1].reason
