@@ -12,6 +12,7 @@ from central_server.blueprints.agent_access import PREFIX, for_agents, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services import configure_agent
 from central_server.services.command_agents import commands_waiting
 from central_server.services.publish_gallery import current_manifest
 from common import topics, wire
@@ -45,7 +46,8 @@ def messages(work: UnitOfWork, agent: Agent) -> Any:
     acks = record_messages(letters, work, hadir().config.rules, utc_now(), road="http")
     down = _topics(agent)
     answer: list[Letter] = [(down.ack, wire.encode(ack)) for ack in acks.values()]
-    answer.append((down.manifest, wire.encode(current_manifest(work, agent, now=utc_now()))))
+    config = configure_agent.served(work.session, agent, hadir().seal(configure_agent.PURPOSE))
+    answer.append((down.manifest, wire.encode(current_manifest(work, agent, now=utc_now(), config=config))))
     for command in commands_waiting(work, agent.agent_id, now=utc_now()):
         answer.append((down.command(command.command_id), wire.encode(command)))
     return Response(bundle(answer), mimetype="application/json")
