@@ -26,7 +26,7 @@ def test_refused_credentials_are_renewed(kind, protocol, tmp_path, free_port):
             broker.accounts.put("gate", "brand new")
             return identity_of(broker, password="brand new").broker
 
-        edge.link.voice = replace(edge.link.voice, renew_account=renew)
+        edge.link.renew_account = renew
         with running(edge.link):
             wait_until(lambda: edge.link.phase is LinkPhase.ONLINE, 30, about="online")
         assert len(asked) <= 2, "the embedded broker may need a moment to hear of the new account"
@@ -38,7 +38,7 @@ def test_a_broker_that_is_away_is_no_reason_to_renew(tmp_path, free_port, caplog
     nobody = BrokerProcess("mosquitto", Path(), free_port())
     edge = Edge(identity_of(nobody), tmp_path / "agent")
     asked: list[int] = []
-    edge.link.voice = replace(edge.link.voice, renew_account=lambda: asked.append(1))
+    edge.link.renew_account = lambda: asked.append(1)
     with caplog.at_level(logging.DEBUG, "hadir.link"), running(edge.link):
         wait_until(lambda: caplog.text.count("is not reachable") > REFUSALS, 30, about="several failures")
     assert asked == []
