@@ -218,7 +218,7 @@ class Agent:
         self._configured.start(Hooks(self._apply, self._unfit, self._cameras.looks, self._introduce_again))
         parts.append(self._configured)
         who, cameras = self._identity.agent_id, len(self._cameras.cameras)
-        log.info("Hadir %s, %s: %d cameras, model %s", VERSION, who, cameras, self._analyser.model_id)
+        log.info("Hadir %s, %s: cameras %d, model %s", VERSION, who, cameras, self._analyser.model_id)
         notice, live = ServiceNotice(), self._live()
         watchdog = Watchdog(notice, self._pulses, self._status_words)
         live.start()
