@@ -215,14 +215,21 @@ class GalleryKeeper:
         self._heard = replace(self._heard, leased_out=True)
 
     def _save(self) -> None:
+        """Write down what was heard, at once when it changed and else now and then: disks wear out."""
         before, heard = self._saved, self._heard
-        is_same = replace(heard, lease=None) == replace(before, lease=None)
-        if is_same and before.lease and heard.lease and before.lease.at.boot_id == heard.lease.at.boot_id:
-            over_s = heard.lease.spent_s - before.lease.spent_s
-            if 0 <= over_s < SAVE_EVERY_S and heard.lease.lease_s == before.lease.lease_s:
+        if _gist(heard) == _gist(before) and before.lease and heard.lease:
+            was, now = before.lease.at, heard.lease.at
+            if was.boot_id == now.boot_id and 0 <= now.up_s - was.up_s < SAVE_EVERY_S:
                 return
         try:
             self._memory.save(heard)
         except OSError as error:  # nothing that must be forgotten may wait for it
             log.warning("the lease cannot be written down (%s)", error.strerror)
         self._saved = heard
+
+
+def _gist(heard: Heard) -> tuple[object, ...]:
+    """Return what matters of it; a manifest that says the same as the one before is no news."""
+    newest, lent_s = heard.manifest, heard.lease and heard.lease.lease_s
+    said = newest and (newest.gallery_gen, newest.gallery_sha256, newest.config_gen, newest.lease_s)
+    return said, lent_s, heard.leased_out

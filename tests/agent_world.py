@@ -21,7 +21,7 @@ from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.gallery_download import GalleryDownload
 from edge_agent.adapters.gallery_file import GalleryFile
-from edge_agent.adapters.identity_file import Identity, identity_from, save_identity
+from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.outbox import Outbox
 from edge_agent.core.geometry import Box
 from edge_agent.core.lease import Reading
@@ -60,13 +60,6 @@ class AgentWorld:
 
     def join(self, home: Path, code: str | None = None) -> Identity:
         return join(JoinLink(self.url, code or self.code()), home / "identity.json", name="Gate box")
-
-    def joined_as(self, hardware_id: str, home: Path) -> Identity:
-        """Join as a machine of that id."""
-        request = {"code": self.code(), "hardware_id": hardware_id, "name": hardware_id}
-        identity = identity_from(CentralAPI(self.url).join(request), self.url)
-        save_identity(home / "identity.json", identity)
-        return identity
 
     def stored_photo(self, employee_id: str, content: bytes = PORTRAIT) -> str:
         """Have HR record consent and upload a photo; return the photo's id."""
@@ -191,15 +184,9 @@ def an_agent_world(engine, home: Path, **settings: str) -> Iterator[AgentWorld]:
 
 
 @contextmanager
-def a_box(
-    world: AgentWorld, home: Path, *names: str, model_id: str = "test:0", hardware_id: str = ""
-) -> Iterator[EdgeBox]:
-    """Join, say what an agent says at birth, and run its errands; the first poll (of these faces) is over.
-
-    hardware_id: of a second box of the same world, for all boxes run on this one machine.
-    """
-    identity = world.joined_as(hardware_id, home) if hardware_id else world.join(home)
-    box = EdgeBox(identity, home, ScriptedAnalyser(model_id=model_id))
+def a_box(world: AgentWorld, home: Path, *names: str, model_id: str = "test:0") -> Iterator[EdgeBox]:
+    """Join, say what an agent says at birth, and run its errands; the first poll (of these faces) is over."""
+    box = EdgeBox(world.join(home), home, ScriptedAnalyser(model_id=model_id))
     box.sees(*names)
     birth = Birth(
         sid="s1", ts=0, version="test", model_id=box.analyser.model_id, engine=box.analyser.engine,

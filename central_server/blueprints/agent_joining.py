@@ -58,6 +58,7 @@ def join() -> Any:
     except JoinRefused as refusal:
         return refused(403, str(refusal))
     except AccountsError as error:
+        throttle.give_back(address)  # that was no guess
         return _no_account(error)
     throttle.give_back(address)
     return answer

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from central_server.adapters.message_intake import record_messages
-from central_server.blueprints.agent_access import PREFIX, for_agents, refused
+from central_server.blueprints.agent_access import PREFIX, as_agent, for_agents, refused
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services import configure_agent
 from central_server.services.command_agents import commands_waiting
 from central_server.services.publish_gallery import current_manifest
 from common import topics, wire
@@ -32,8 +33,8 @@ def events(work: UnitOfWork, agent: Agent) -> Any:
 
 
 @blueprint.post("/messages")
-@for_agents
-def messages(work: UnitOfWork, agent: Agent) -> Any:
+@as_agent
+def messages(agent: Agent) -> Any:
     """Take what the agent says of itself; the answer holds its manifest and the commands that wait."""
     try:
         letters = unbundle(request.get_data())
@@ -42,12 +43,17 @@ def messages(work: UnitOfWork, agent: Agent) -> Any:
     addresses = [topics.parse(topic) for topic, _ in letters]
     if any(each is None or (each.direction, each.agent_id) != ("up", agent.agent_id) for each in addresses):
         return refused(403, "These are not this agent's topics.")
-    acks = record_messages(letters, work, hadir().config.rules, utc_now(), road="http")
-    down = _topics(agent)
+    down, now = _topics(agent), utc_now()
+    with hadir().work() as work:
+        acks = record_messages(letters, work, hadir().config.rules, now, road="http")
     answer: list[Letter] = [(down.ack, wire.encode(ack)) for ack in acks.values()]
-    answer.append((down.manifest, wire.encode(current_manifest(work, agent, now=utc_now()))))
-    for command in commands_waiting(work, agent.agent_id, now=utc_now()):
-        answer.append((down.command(command.command_id), wire.encode(command)))
+    with UnitOfWork(hadir().engine, writes=False) as work:  # with many people a manifest takes a while
+        current = work.session.get_one(Agent, agent.agent_id)
+        config = configure_agent.served(work.session, current, hadir().seal(configure_agent.PURPOSE))
+        manifest = current_manifest(work, current, now=now, config=config)
+        commands = commands_waiting(work, agent.agent_id, now=now)
+    answer.append((down.manifest, wire.encode(manifest)))
+    answer += [(down.command(each.command_id), wire.encode(each)) for each in commands]
     return Response(bundle(answer), mimetype="application/json")
 
 

@@ -11,7 +11,7 @@ from central_server.db.queries.faces import boxes_to_forget, holders_of
 
 blueprint = Blueprint("faces", __name__, url_prefix="/faces")
 
-MOST_NAMED = 20  # people of one box
+MOST_NAMED = 5  # people of one box; the others are folded up
 
 
 @blueprint.get("/")

@@ -143,24 +143,27 @@ PHOTO_REASONS: Mapping[str, LazyString] = {
 }
 
 HOLDS: Mapping[str, Word] = {
-    "enrolled": Word(lazy("Holds it, as it should"), "good", "check"),
+    "enrolled": Word(lazy("Holds it"), "good", "check", lazy("As it should: the person is enrolled.")),
     "told": Word(
-        lazy("Is forgetting it"),
+        lazy("Forgetting it"),
         "info",
         "clock",
         lazy("Wait a minute. If it stays like this, restart the agent on the box."),
     ),
     "away": Word(
-        lazy("May still hold it"),
+        lazy("May hold it"),
         "warn",
         "question",
         lazy("Switch the box on and connect it: it then forgets within seconds. Or wait for the time given."),
     ),
     "revoked": Word(
-        lazy("Shut out, may still hold it"),
+        lazy("Shut out"),
         "warn",
         "question",
-        lazy("It cannot connect any more. Get the box back and erase its disk, or wait for the time given."),
+        lazy(
+            "It may hold it and cannot connect any more. Get it back and erase its disk, or wait "
+            "for the time given."
+        ),
     ),
     "lapsed": Word(
         lazy("Its time is over"),

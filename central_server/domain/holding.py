@@ -39,8 +39,8 @@ class Hold(StrEnum):
     ENROLLED = "enrolled"  # as it should be
     TOLD = "told"  # erased; the box is connected and about to forget it
     AWAY = "away"  # erased; the box has not been heard of since
-    REVOKED = "revoked"  # erased; the box may not connect any more
-    LAPSED = "lapsed"  # erased; its lease is over: it has wiped itself, or will when it is switched on
+    REVOKED = "revoked"  # erased or not: the box may not connect any more, and should hold nobody
+    LAPSED = "lapsed"  # erased or not: its lease is over: it has wiped itself, or will when it is switched on
 
 
 def may_hold(box: Box, template: Lent) -> bool:
@@ -52,14 +52,14 @@ def may_hold(box: Box, template: Lent) -> bool:
 
 
 def hold_of(box: Box, templates: Iterable[Lent], now: datetime) -> Hold | None:
-    """Return how a box holds a person's face, if it does. An erased template goes before the others."""
+    """Return how a box holds a person's face, if it does. What is not in order goes before what is."""
     held = [each for each in templates if may_hold(box, each)]
     if not held:
         return None
-    if all(each.deleted_gen is None for each in held):
-        return Hold.ENROLLED
     if box.lease_ends_at is not None and box.lease_ends_at <= now:
         return Hold.LAPSED
     if box.is_revoked:
         return Hold.REVOKED
+    if all(each.deleted_gen is None for each in held):
+        return Hold.ENROLLED
     return Hold.TOLD if box.is_well else Hold.AWAY

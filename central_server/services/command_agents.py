@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from central_server.db.models import AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.embed_photos import JOB
 from common.events import Command
 
 COMMAND_LIFE = timedelta(minutes=5)  # an agent that was away asks by itself when it is back
@@ -26,6 +27,7 @@ def commands_waiting(work: UnitOfWork, agent_id: str, *, now: datetime) -> list[
         select(AgentCommand)
         .where(
             AgentCommand.agent_id == agent_id,
+            AgentCommand.kind != JOB,  # a claim on a photo, which nobody is told of
             AgentCommand.finished_at.is_(None),
             AgentCommand.created_at > now - COMMAND_LIFE,
         )

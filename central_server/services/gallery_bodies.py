@@ -28,6 +28,7 @@ log = logging.getLogger("hadir.gallery")
 FOLDER = "galleries"  # below the server's home
 KEEP = timedelta(hours=1)  # superseded or not: for those who are in the middle of it
 TRIES = 5
+MOST_BODIES = 40  # of a site
 Owners = dict[tuple[str, str], dict[int, str]]  # by site and model: whose each template is
 _making = threading.Lock()  # one at a time in this process: what the first makes, the others find
 
@@ -112,6 +113,7 @@ def _make(engine: Engine, home: Path, asked: Asked) -> Body | None:
             return None
         name = f"{_stem(asked)}-{asked.gen}-{asked.sha256[:16]}-{digest}.body"
         draft.replace(folder / name)
+        _prune(folder, asked.site_id)
         return _body(folder / name)
     finally:
         draft.unlink(missing_ok=True)
@@ -132,6 +134,13 @@ def _write(path: Path, head: GalleryHead, rows: Iterable[tuple[int, bytes]]) -> 
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest() if next(expected, None) is None else None
+
+
+def _prune(folder: Path, site_id: str) -> None:
+    """Keep the newest few of a site: an agent that asks from every generation must not fill the disk."""
+    made = sorted(folder.glob(f"{site_id}.*"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    for path in made[:-MOST_BODIES]:
+        _unlink(path)
 
 
 # -- throwing away -------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from edge_agent.account_renewal import AccountRenewal
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.identity_file import Identity, load_identity
 from edge_agent.adapters.mqtt_link import LinkPhase
+from edge_agent.join import JoinError
 from tests.agent_world import AgentWorld, an_agent_world
 from tests.broker_world import (
     ProductionBroker,
@@ -65,7 +66,7 @@ class Box(Edge):
         super().__init__(identity, home)
         api = CentralAPI(identity.server_url, identity.token)
         self.renewal = AccountRenewal(api, identity, home / "identity.json")
-        self.link.voice = replace(self.link.voice, renew_account=self.renewal.renew)
+        self.link.renew_account = self.renewal.renew
 
     def is_online(self) -> bool:
         return self.link.phase is LinkPhase.ONLINE
@@ -93,12 +94,11 @@ def test_a_code_is_not_spent_while_the_broker_takes_no_accounts(world, broker, t
     """The join says what is wrong and works with the same code when the broker is back."""
     broker.stop()
     code = world.code()
-    with pytest.raises(CentralError, match="takes no new accounts") as refusal:
-        CentralAPI(world.url).join({"code": code, "hardware_id": "box", "name": "Gate"})
-    assert not refusal.value.permanent
+    with pytest.raises(JoinError, match="takes no new accounts"):
+        world.join(tmp_path / "edge", code)
     assert not world.web.rows(models.Agent)
     broker.start()
-    assert CentralAPI(world.url).join({"code": code, "hardware_id": "box", "name": "Gate"})["agent_id"]
+    assert world.join(tmp_path / "edge", code).agent_id == "gate-box"
 
 
 def test_a_broker_that_forgot_everybody_is_no_reason_to_visit_the_boxes(world, broker, engine, tmp_path):

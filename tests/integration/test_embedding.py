@@ -173,7 +173,7 @@ def test_a_second_model_is_embedded_without_being_asked(world, tmp_path):
     """An agent with another model embeds what the first one had, and finds everybody by itself."""
     with a_box(world, tmp_path / "one", "EMP001") as first:
         first.enrol(world, "EMP001")
-        with a_box(world, tmp_path / "two", "EMP001", model_id=OTHER, hardware_id="two") as second:
+        with a_box(world, tmp_path / "two", "EMP001", model_id=OTHER) as second:
             wait_until(lambda: second.people == ("EMP001",), about="the second model knows EMP001")
     made = {(each.employee_id, each.model_id) for each in world.web.rows(models.FaceTemplate)}
     assert made == {("EMP001", "test:0"), ("EMP001", OTHER)}
@@ -181,7 +181,7 @@ def test_a_second_model_is_embedded_without_being_asked(world, tmp_path):
 
 def test_each_model_is_asked_when_a_photo_comes(world, tmp_path):
     """Not only the agent that was last heard of: one of each model gets the command."""
-    with a_box(world, tmp_path / "one"), a_box(world, tmp_path / "two", model_id=OTHER, hardware_id="two"):
+    with a_box(world, tmp_path / "one"), a_box(world, tmp_path / "two", model_id=OTHER):
         photo_id = world.stored_photo("EMP001")
         asked = [each for each in world.web.rows(models.AgentCommand) if each.args == {"photo_id": photo_id}]
     assert {each.agent_id for each in asked} == {each.agent_id for each in world.web.rows(models.Agent)}

@@ -75,6 +75,21 @@ def test_a_box_whose_clock_is_set_back_at_each_start_forgets_all_the_same(box):
     assert not box.people
 
 
+def test_a_word_every_few_seconds_does_not_wear_out_the_disk(box):
+    """It is written down every ten minutes, and a restart after weeks of such words forgets nobody."""
+    path, written = box.home / "manifest.json", set()
+    for _ in range(40):
+        box.clocks.passes(60)
+        box.keeper.hear(box.api.manifest(), asked=True)
+        box.keeper.enforce_lease()
+        written.add(path.stat().st_ino)
+    assert 2 <= len(written) <= 5
+    box.clocks.is_off(6.9 * DAY_S)
+    box.keeper = box.restarted_keeper()
+    box.keeper.enforce_lease()
+    assert box.people == ("EMP001",)
+
+
 def test_a_manifest_that_the_broker_kept_does_not_begin_the_lease_anew(box):
     """The server is gone for good, the broker is not: each restart hears the same manifest again."""
     kept = box.api.manifest()

@@ -11,7 +11,12 @@ from sqlalchemy import event, update
 
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.services.gallery_bodies import FOLDER, forget_when_done, sweep_bodies
+from central_server.services.gallery_bodies import (
+    FOLDER,
+    MOST_BODIES,
+    forget_when_done,
+    sweep_bodies,
+)
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.gallery_download import GalleryDownload
 from tests.agent_world import a_box, an_agent_world
@@ -188,6 +193,15 @@ def test_agents_that_lack_the_same_share_a_body(world, box):
     assert bodies(world) == made and len(made) == 1
     assert made[0].stat().st_mode & 0o777 == 0o600
     assert made[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_agent_cannot_fill_the_servers_disk(world, box):
+    """Asked from every generation there is, the server keeps a few dozen answers."""
+    a_crowd(world, 60)
+    (first, *_) = sorted(each.gen for each in world.web.rows(models.TemplateLog))
+    for since in range(first, first + 50):
+        assert ask(world, box, since=since).status_code == 200
+    assert len(bodies(world)) == MOST_BODIES
 
 
 def test_bodies_go_when_somebody_is_erased(world, box):

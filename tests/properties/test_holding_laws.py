@@ -83,17 +83,21 @@ def test_a_box_that_confirmed_is_not_accused(steps):
 
 @given(steps, st.booleans(), st.booleans(), st.timedeltas(timedelta(-9), timedelta(9)))
 def test_the_kind_of_hold_says_what_is_known(steps, is_well, is_revoked, left):
-    """Enrolled faces are in order; erased ones are told, away, revoked or lapsed, as the box is."""
+    """With a box in good standing enrolled faces are in order; erased ones are told, away, or worse."""
     world = lived(steps)
     box = replace(world.box, is_well=is_well, is_revoked=is_revoked, lease_ends_at=NOW + left)
     lents = world.lents().values()
     hold = hold_of(box, lents, NOW)
     erased = [each for each in lents if each.deleted_gen is not None and may_hold(box, each)]
-    if hold in (None, Hold.ENROLLED):
-        assert not erased
-    else:
-        assert erased
-        assert (hold is Hold.LAPSED) == (left <= timedelta(0))
+    held = [each for each in lents if may_hold(box, each)]
+    assert (hold is None) == (not held)
+    if held and left <= timedelta(0):
+        assert hold is Hold.LAPSED
+    elif held and is_revoked:
+        assert hold is Hold.REVOKED
+    elif held:
+        assert (hold is Hold.ENROLLED) == (not erased)
+        assert not erased or (hold is Hold.TOLD) == is_well
 
 
 @given(steps)
