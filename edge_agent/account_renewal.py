@@ -31,9 +31,18 @@ class AccountRenewal:
     """Renews the account once in a while, however often it is called. For the link's thread."""
 
     def __init__(
-        self, api: CentralAPI, identity: Identity, path: Path, clock: Callable[[], float] = time.monotonic
+        self,
+        api: CentralAPI,
+        identity: Identity,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        revoked: Callable[[], None] = lambda: None,
     ) -> None:
-        """path: where the identity is kept. clock: seconds, never going back."""
+        """path: where the identity is kept. clock: seconds, never going back.
+
+        revoked: told when the server says that this agent was revoked.
+        """
+        self._revoked = revoked
         self._api, self._identity, self._path, self._clock = api, identity, path, clock
         self._not_before = float("-inf")
 
@@ -51,6 +60,8 @@ class AccountRenewal:
         except CentralError as error:
             if not error.permanent:
                 self._not_before = self._clock() + RETRY_S
+            if error.revoked:
+                self._revoked()
             log.error("the account at the broker cannot be renewed: %s", error)
             return None
         except (IdentityError, TypeError) as error:

@@ -143,7 +143,9 @@ class Agent:
     def _roads(self, identity_path: Path) -> tuple[MQTTLink, HTTPRoad]:
         """Return the link, and the road that is taken where the link's broker cannot be reached."""
         identity, every_s, voice = self._identity, self._config.heartbeat_s, self._voice()
-        renewal = AccountRenewal(CentralAPI.of(identity), identity, identity_path)
+        renewal = AccountRenewal(
+            CentralAPI.of(identity), identity, identity_path, revoked=self._errands.server_is_back
+        )
         link = MQTTLink(identity, self._outbox, voice, heartbeat_s=every_s, renew_account=renewal.renew)
         road = HTTPRoad(
             CentralAPI.of(identity),

@@ -115,12 +115,20 @@ class Errands:
             except (CentralError, GalleryError, OutboxError, OSError) as error:
                 failures += 1
                 self._complain(str(error))
+                self._forget_if_revoked(error)
             except Exception:
                 failures += 1
                 log.exception("an errand failed unexpectedly")
             wait = 0.0 if self._has_photos else CROPS_EVERY_S
             wait = delay_s(failures, chance=random(), most_s=60) if failures else wait
             self._pause(wait, heeds_commands=not failures)
+
+    def _forget_if_revoked(self, error: Exception) -> None:
+        """A box that was sent away holds nobody's face: the lease would only end in some days."""
+        if isinstance(error, CentralError) and error.revoked:
+            self._keeper.forget_everybody("this agent was revoked")
+            if self._evidence:
+                self._evidence.forget_all()
 
     def _pause(self, wait_s: float, *, heeds_commands: bool) -> None:
         def is_called() -> bool:

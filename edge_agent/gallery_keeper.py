@@ -195,7 +195,7 @@ class GalleryKeeper:
             lease = self._lease().now(now)
             has_ended = lease.spent_s >= lease.lease_s
             if has_ended and (self._held.owners or self._file.has_downloads()):
-                self._wipe(lease)
+                self._wipe(f"no word from the server for {lease.lease_s // 86_400} days")
             self._heard = replace(self._heard, lease=lease)
             self._save()
 
@@ -207,8 +207,15 @@ class GalleryKeeper:
         now = self._clocks()
         return Lease(DEFAULT_LEASE_S, 0.0, now if changed is None else Reading(changed, 0.0, ""))
 
-    def _wipe(self, lease: Lease) -> None:
-        log.error("no word from the server for %d days: the gallery is wiped", lease.lease_s // 86_400)
+    def forget_everybody(self, why: str) -> None:
+        """Wipe the gallery now, if there is one."""
+        with self._lock:
+            if self._held.owners or self._file.has_downloads():
+                self._wipe(why)
+                self._save()
+
+    def _wipe(self, why: str) -> None:
+        log.error("%s: the gallery is wiped", why)
         self._file.wipe()
         self._held.gallery.without(self._held.owners, gen=0)  # overwritten, whoever still searches it
         self._held = self._anchored(HeldGallery.empty(self._model_id))

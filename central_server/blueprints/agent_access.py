@@ -19,8 +19,8 @@ NO_TOKEN = "The agent's token is not (or no longer) valid; join again."
 MOST_REQUEST_BYTES = 1_000_000
 
 
-def refused(status: int, words: str) -> tuple[Response, int]:
-    return jsonify(error=words), status
+def refused(status: int, words: str, **more: Any) -> tuple[Response, int]:
+    return jsonify(error=words, **more), status
 
 
 def for_agents(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,8 +41,8 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             with UnitOfWork(hadir().engine, writes=False) as work:
                 agent = _caller(work.session)
-            if agent is None:
-                return refused(401, NO_TOKEN)
+            if agent is None or agent.revoked_at is not None:
+                return _stranger(agent)
             model_id = request.headers.get(topics.MODEL_HEADER, "")
             if model_id not in ("", agent.model_id):
                 with hadir().work() as work:
@@ -61,8 +61,8 @@ def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
     try:
         with hadir().work() as work:
             agent = _caller(work.session)
-            if agent is None:
-                return refused(401, NO_TOKEN)
+            if agent is None or agent.revoked_at is not None:
+                return _stranger(agent)
             join_agent.note_model(work, agent, request.headers.get(topics.MODEL_HEADER, ""), utc_now())
             return answer(work, agent)
     except OperationalError:
@@ -70,11 +70,16 @@ def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
 
 
 def _caller(session: Session) -> Agent | None:
-    """Return the agent whose token came with the request."""
+    """Return the agent whose token came with the request, revoked or not."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
-    return join_agent.agent_of_token(session, token.strip())
+    return join_agent.holder_of_token(session, token.strip())
+
+
+def _stranger(agent: Agent | None) -> Any:
+    """Refuse; whoever holds the token of a revoked agent is told so, and forgets the faces that it knows."""
+    return refused(401, NO_TOKEN) if agent is None else refused(401, NO_TOKEN, revoked=True)
 
 
 def _busy() -> Any:

@@ -141,13 +141,11 @@ def note_model(work: UnitOfWork, agent: Agent, model_id: str, now: datetime) -> 
         change_model(work, agent, model_id, now)
 
 
-def agent_of_token(session: Session, token: str) -> Agent | None:
-    """Return the agent that the bearer token belongs to, unless it was revoked."""
+def holder_of_token(session: Session, token: str) -> Agent | None:
+    """Return the agent that the bearer token belongs to, revoked or not."""
     digest = token_hash(token)
     agent = session.scalar(select(Agent).where(Agent.token_hash == digest))
-    if agent is None or agent.revoked_at or not hmac.compare_digest(agent.token_hash, digest):
-        return None
-    return agent
+    return agent if agent is not None and hmac.compare_digest(agent.token_hash, digest) else None
 
 
 def _code_hash(letters: str, secret_key: str) -> str:

@@ -18,10 +18,15 @@ TIMEOUT_S = (5, 30)  # to connect, and between two bytes of the answer
 
 
 class CentralError(Exception):
-    """The server could not be asked, or said no. `permanent`: asking again would not help."""
+    """The server could not be asked, or said no. `permanent`: asking again would not help.
 
-    def __init__(self, words: str, *, permanent: bool = False, status: int | None = None) -> None:
-        self.permanent, self.status = permanent, status
+    `revoked`: the server says that this agent was revoked.
+    """
+
+    def __init__(
+        self, words: str, *, permanent: bool = False, status: int | None = None, revoked: bool = False
+    ) -> None:
+        self.permanent, self.status, self.revoked = permanent, status, revoked
         super().__init__(words)
 
 
@@ -174,9 +179,11 @@ def _cause(error: BaseException) -> str:
 
 
 def _refusal(url: str, reply: requests.Response) -> CentralError:
+    revoked = False
     try:
-        words = str(reply.json()["error"])
+        body = reply.json()
+        words, revoked = str(body["error"]), reply.status_code == 401 and body.get("revoked") is True
     except (ValueError, KeyError, TypeError):
         words = f"{url} answered {reply.status_code}"
     busy = reply.status_code in (408, 425, 429) or reply.status_code >= 500
-    return CentralError(words, permanent=not busy, status=reply.status_code)
+    return CentralError(words, permanent=not busy, status=reply.status_code, revoked=revoked)

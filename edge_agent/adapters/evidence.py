@@ -63,6 +63,11 @@ class Evidence:
             path.unlink(missing_ok=True)
         return sent
 
+    def forget_all(self) -> None:
+        """Delete every crop."""
+        for path in self.folder.glob("*.jpg"):
+            path.unlink(missing_ok=True)
+
     def expire(self, *, now: float | None = None) -> int:
         """Delete what has been here for too long, whether it was sent or not; return how many."""
         before = (time.time() if now is None else now) - self.days * 86_400

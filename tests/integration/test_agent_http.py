@@ -22,7 +22,7 @@ from edge_agent.adapters.joining_file import Made
 from edge_agent.join import about_this_box, secrets_for
 from edge_agent.preflight import JoinError, preflight
 from tests.agent_world import CORRUPT, DAY_S, PORTRAIT, AgentWorld, EdgeBox, a_box, an_agent_world
-from tests.link_world import a_draft
+from tests.link_world import a_draft, wait_until
 from tests.vision_world import TEXTURE, face_of
 
 
@@ -273,6 +273,27 @@ def test_a_revoked_agent_is_refused_in_words(world, box):
     result = box.obey(Command(command_id="sync-9", kind="sync", ts=0))
     assert not result.ok
     assert "join again" in result.detail
+
+
+def test_a_revoked_box_forgets_the_faces_that_it_knows(world, box, tmp_path):
+    """It does not wait for the end of its lease; a box whose token is merely wrong forgets nobody."""
+    box.enrol(world, "EMP001")
+    (tmp_path / "edge" / "crops").mkdir(exist_ok=True)
+    crop = tmp_path / "edge" / "crops" / "face.jpg"
+    crop.write_bytes(b"jpeg")
+    token = box.errands._api._http.headers["Authorization"]
+    box.errands._api._http.headers["Authorization"] = "Bearer wrong"
+    box.errands.server_is_back()
+    wait_until(lambda: "not (or no longer) valid" in box.errands._last_words, about="refused")
+    assert box.people == ("EMP001",)
+
+    box.errands._api._http.headers["Authorization"] = token
+    with UnitOfWork(world.web.engine) as work:
+        work.session.get_one(models.Agent, box.identity.agent_id).revoked_at = datetime.now(UTC)
+    box.errands.server_is_back()
+    wait_until(lambda: box.people == (), about="everybody is forgotten")
+    assert box.restarted_keeper().current().people == ()
+    wait_until(lambda: not crop.exists(), about="and the crops are gone")
 
 
 def test_events_over_http_are_stored_once(world, box):
