@@ -220,7 +220,7 @@ class Agent:
         self._configured.start(Hooks(self._apply, self._unfit, self._cameras.looks, self._introduce_again))
         parts.append(self._configured)
         who, cameras = self._identity.agent_id, len(self._cameras.cameras)
-        log.info("Hadir %s, %s: %d cameras, model %s", VERSION, who, cameras, self._analyser.model_id)
+        log.info("Hadir %s, %s: cameras %d, model %s", VERSION, who, cameras, self._analyser.model_id)
         notice, live = ServiceNotice(), self._live()
         watchdog = Watchdog(notice, self._pulses, self._status_words)
         live.start()
@@ -252,11 +252,13 @@ class Agent:
     # -- what systemd is told --------------------------------------------------------------------------------
 
     def _pulses(self) -> Iterable[Pulse]:
-        return (*self._cameras.pulses(), self._recorder.pulse(), self._link.pulse())
+        parts = (self._recorder, self._link, self._road)
+        return (*self._cameras.pulses(), *(each.pulse() for each in parts))
 
     def _status_words(self, stuck: Sequence[str]) -> str:
         states = [each.state for each in self._cameras.health()]
-        return status_words(self._link.phase.value, states, self._outbox.state().depth, stuck)
+        link = "by HTTPS" if self._road.is_open else self._link.phase.value
+        return status_words(link, states, self._outbox.state().depth, stuck)
 
     # -- what the dashboard may change, and ask for ----------------------------------------------------------
 

@@ -20,6 +20,7 @@ from common.letters import Letter
 from common.topics import AgentTopics
 from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.adapters.outbox import Outbox, OutboxError
+from edge_agent.core.pulse import Pulse
 from edge_agent.drain import Drain
 from edge_agent.hearing import AgentVoice, Told, hear
 
@@ -27,6 +28,7 @@ log = logging.getLogger("hadir.road")
 
 TURN_S = 0.5
 MOST_WAIT_S = 30.0
+LONGEST_ROUND_S = 120.0  # a wait, and a request that nobody answers
 
 
 @dataclass
@@ -62,13 +64,16 @@ class HTTPRoad:
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="road", daemon=True)
         self._last_words = ""
-        self.is_open = False
+        self.is_open, self._moved_s = False, time.monotonic()
 
     def start(self) -> None:
         self._thread.start()
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def pulse(self) -> Pulse:
+        return Pulse("the road beside MQTT", self._moved_s, LONGEST_ROUND_S)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -93,6 +98,7 @@ class HTTPRoad:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.wait(self._pause(failures)):
+            self._moved_s = time.monotonic()
             if not self._is_needed():
                 self._close()
                 failures = 0
@@ -135,6 +141,7 @@ class HTTPRoad:
                 log.info("messages go by HTTPS, as the broker cannot be reached")
             self.is_open = True
         while not self._stopping.is_set() and (batch := session.drain.next(time.monotonic())):
+            self._moved_s = time.monotonic()
             session.drain.acknowledge(self._api.post_events(batch.payload), time.monotonic())
 
     def _introduction(self, session: _Session) -> list[Letter]:

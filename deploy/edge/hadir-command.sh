@@ -1,7 +1,7 @@
 #!/bin/bash
 # The command `hadir` on a box that was installed with install.sh. What root types about the agent is done as the
-# agent's own user, so that no file becomes root's and no file of the agent is read by root; with the variables of
-# /etc/hadir/agent.env. Only `discover`, which may write the settings, stays root's.
+# agent's own user, so that no file becomes root's, with the variables of /etc/hadir/agent.env. Two stay root's:
+# `discover`, which may write the settings, and `join`, which may start the service and gives its files away.
 set -euo pipefail
 HADIR=/opt/hadir/hadir ENVIRONMENT=/etc/hadir/agent.env
 
@@ -17,7 +17,9 @@ load_environment() {  # NAME=value lines, as systemd reads them: nothing in them
 }
 
 if [ "${1:-}" = agent ] && [ -r "$ENVIRONMENT" ]; then load_environment; fi
-if [ "$(id -u)" = 0 ] && [ "${1:-}" = agent ] && [ "${2:-}" != discover ]; then
+is_roots() { case ${1:-} in discover | join) ;; *) return 1 ;; esac; }
+
+if [ "$(id -u)" = 0 ] && [ "${1:-}" = agent ] && ! is_roots "${2:-}"; then
     export HOME=/var/lib/hadir-agent
     umask 077
     exec setpriv --reuid=hadir --regid=hadir --init-groups "$HADIR" "$@"

@@ -275,11 +275,12 @@ install_it() {
     fi
     forget_old_releases
     say "Installed: $release"
-    [ -e "$HOME_DIR/identity.json" ] || say "Next:
-  hadir agent join LINK          with the link from the server's administrator
-  hadir agent discover --write   finds the cameras and fills them in; or edit $SETTINGS/agent.yaml
-  hadir agent check              stand before each camera while it runs
-  systemctl restart $SERVICE && hadir agent live"
+    [ -e "$HOME_DIR/identity.json" ] || say "Next, as root:
+  hadir agent models install buffalo_m   what recognises faces
+  hadir agent discover --write           finds the cameras and fills them in; or edit $SETTINGS/agent.yaml
+  hadir agent join --start LINK          with the link from the server's administrator
+  hadir agent check                      stand before each camera while it runs
+  hadir agent live                       what it does, as it happens"
 }
 
 upgrade_it() {

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent import check_box, check_link
 from edge_agent.adapters import machine, vitals
+from edge_agent.adapters.live_socket import NotRunningError, read_live
 from edge_agent.adapters.mqtt_link import LinkError
 from edge_agent.adapters.mqtt_login import log_in
 from edge_agent.cli import main
@@ -25,6 +26,13 @@ from tests.link_world import BROKERS, a_broker, a_subscriber, identity_of, know_
 def broker(request, tmp_path, free_port):
     with a_broker(request.param, tmp_path / "server", free_port()) as process:
         yield process
+
+
+def is_running(home: Path) -> bool:
+    try:
+        return bool(read_live(home))
+    except NotRunningError:
+        return False
 
 
 def is_let_in(identity) -> bool:
@@ -74,7 +82,7 @@ def test_a_running_agent_is_asked_and_not_thrown_out(tmp_path, free_port):
     port = free_port()
     with an_agent_box(tmp_path / "box", port, ", loop: yes", gate=str(clip)) as box:
         box.start()
-        wait_until(lambda: (box.home / "live.sock").exists(), about="the agent runs")
+        wait_until(lambda: is_running(box.home), about="the agent runs")
         identity = identity_of(SimpleNamespace(kind="mosquitto", port=port))
         (found,) = wait_until(lambda: list(check_link.broker(identity, box.home)), about="it answers")
         assert not found.is_good and found.words.startswith("the running agent is not connected")

@@ -2,9 +2,12 @@
 
 import argparse
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from central_server import cli as server_cli
 from central_server.config import read_server_config
@@ -82,6 +85,25 @@ def test_every_command_that_is_told_of_exists(page: Path):
     known["bench"] = commands(bench_parser()) | commands(whole_bench_parser())
 
     assert [(who, what) for who, what in told if what not in known[who]] == []
+
+
+def test_the_technicians_two_pages_are_two_and_true(tmp_path):
+    """Its commands and pictures exist, and it fits on two sheets of A4."""
+    guide = ROOT / "docs" / "field-guide.html"
+    text = guide.read_text()
+    told = set(re.findall(r"hadir agent ([a-z]+)", text))
+    pictures = re.findall(r'src="([^"]+)"', text)
+    assert told - commands(agent_cli.parser()) == set() and len(told) > 5
+    assert [each for each in pictures if not (guide.parent / each).is_file()] == [] and len(pictures) == 5
+
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("chromium is not installed: nothing prints the guide")
+    sheet = tmp_path / "guide.pdf"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [chromium, *options, f"--print-to-pdf={sheet}", guide.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    pages = PdfReader(sheet).pages
+    assert [(round(each.mediabox.width), round(each.mediabox.height)) for each in pages] == [(595, 842)] * 2
 
 
 def test_the_operator_is_told_the_templates_that_we_use():
