@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Employee, Event
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
-from common.events import DOUBTFUL_BELOW
+from common.events import DOUBTFUL_BELOW, Clock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,6 +38,8 @@ class EventLine:
     similarity: float | None  # cosine, -1..1
     is_late: bool
     has_snapshot: bool
+    corrected_s: float = 0.0  # taken off the box's clock
+    is_undated: bool = False  # the box's clock was never set: kept, and counted for nothing
     liveness: float | None = None  # 0 is a picture of a face, 1 is a face; None: not judged
 
     @property
@@ -122,6 +124,8 @@ def _line(row: Row[Any], places: Places) -> EventLine:
         where=_with_part(places.where(event.zone_id, event.camera_id), event.extra),
         similarity=event.sim_score,
         is_late=event.is_late,
+        corrected_s=event.clock_off_ms / 1000,
+        is_undated=event.clock == Clock.BAD.value and not event.clock_off_ms,
         has_snapshot=event.snapshot is not None,
         liveness=_liveness_in(event.extra),
     )
