@@ -129,7 +129,7 @@ def test_a_camera_decoded_beside_us_shows_what_it_sees_and_its_address_stays_her
             image = frames[-1].picture.cut().image if frames[-1] else np.zeros(1)
             assert image.std() > 25, "the test pattern has every colour"
             assert len(children()) == 1
-            assert not any("s3cret" in line for line in command_lines().values())
+            assert not any("s3cret-word" in line for line in command_lines().values())
             assert not any(word in line for line in children() for word in (f":{server.port}", "rtsp"))
         finally:
             source.stop()
