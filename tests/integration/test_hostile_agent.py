@@ -69,7 +69,8 @@ LIES = {
     "a deep configuration": birth(configuration={"x": json.loads("[" * 900 + "]" * 900)}),
     "generations without end": birth(config_gen=2**70, config_wanted=-5, gallery_gen=2**70),
     "the path of a file as camera": birth(cameras=[{"camera_id": "../../etc/passwd"}]),
-    "long names": birth(cameras=[{"camera_id": "c", "name": "n" * 9000, "zone": "z" * 9000}], engine="e" * 900),
+    "long names": birth(cameras=[{"camera_id": "c", "name": "n" * 9000, "zone": "z" * 9000}]),
+    "a long engine": birth(engine="e" * 9000),
     "half an engine": birth(engine="\udc00"),
 }  # fmt: skip
 
