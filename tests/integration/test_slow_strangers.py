@@ -114,7 +114,7 @@ def has_ended(dawdler: socket.socket) -> bool:
 @needs_dynamic_security  # for openssl
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_one_address_does_not_hold_every_thread(tmp_path, free_port):
-    """With TLS of our own nobody stands before us: who opens too many is hung up on at once, others are not."""
+    """With TLS of our own nobody stands before us: who opens too many is hung up on at once."""
     tls, port = tmp_path / "tls", free_port()
     for words in (["ca"], ["server", "web", "localhost"]):
         assert run_script("certificates.sh", "--dir", tls, *words).returncode == 0

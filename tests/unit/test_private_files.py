@@ -18,7 +18,7 @@ def test_a_link_in_the_folder_leads_root_nowhere(tmp_path, link):
     assert roots.read_text() == "root's own"
     assert (home / "identity.json").read_bytes() == b"secret"
     assert (home / "identity.json").stat().st_mode & 0o777 == 0o600
-    assert os.listdir(home) == ["identity.json"]
+    assert [each.name for each in home.iterdir()] == ["identity.json"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
@@ -27,7 +27,7 @@ def test_what_root_writes_is_given_to_the_folders_owner_and_nothing_else_is(tmp_
     roots, home = tmp_path / "shadow", tmp_path / "home"
     roots.write_text("root's own")
     home.mkdir()
-    os.symlink(roots, home / ".identity.json.new")
+    (home / ".identity.json.new").symlink_to(roots)
     os.chown(home, 12345, 12345)
     write_private(home / "identity.json", b"secret")
     assert (home / "identity.json").stat().st_uid == 12345
