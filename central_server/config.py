@@ -182,6 +182,13 @@ def _contradictions(config: ServerConfig) -> Iterator[str]:
             yield f"{name}: {path} cannot be read by this user"
     if cert and not config.base_url.startswith("https://"):
         yield "HADIR_BASE_URL must begin with https:// when HADIR_WEB_CERT_FILE is set"
+    if config.broker.accounts_dir or config.broker.admin_password:
+        ours = {"HADIR_BROKER_USER": config.broker.username}
+        if config.broker.admin_password:
+            ours["HADIR_BROKER_ADMIN_USER"] = config.broker.admin_username
+        for name, user in ours.items():
+            if not user.startswith("hadir"):  # else a box of that name would be given the account
+                yield f"{name} must begin with hadir, which no agent's name does, not be {user!r}"
     if config.broker.accounts_dir and config.broker.admin_password:
         yield (
             "HADIR_BROKER_ACCOUNTS_DIR is for the broker that Hadir runs itself, HADIR_BROKER_ADMIN_PASSWORD "

@@ -28,11 +28,13 @@ def web(config: ServerConfig, _given: argparse.Namespace) -> int:
     """Serve the dashboard with gunicorn: one process (live pages share it), many threads."""
     from gunicorn.app.base import BaseApplication
 
+    from central_server.adapters.web_worker import PatientWorker
+
     class Server(BaseApplication):
         def load_config(self) -> None:
             settings: dict[str, Any] = {
                 "bind": f"{config.web_host}:{config.web_port}",
-                "worker_class": "gthread",
+                "worker_class": PatientWorker,
                 "workers": 1,
                 "threads": WEB_THREADS,
                 "timeout": 60,

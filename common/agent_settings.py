@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import Any
 
 from common import camera_settings as rules
@@ -18,6 +17,7 @@ from common.ids import CameraId, is_slug
 
 VERSION = 1
 MOST_CAMERAS = 64
+MOST_NUMBER = 1e12  # more than any setting's; what is no number at all is not within it either
 _TEXTS = ("name", "zone")
 _ADDRESSES = ("url", "sub_url")
 _FLAGS = ("rests", "loop")
@@ -248,7 +248,7 @@ class _Reader:
         """Return a number; the default, or None without one, when it is not there or none."""
         default = _CAMERA.get(name)
         value = body.get(name, default)
-        if value is None or (type(value) in (int, float) and isfinite(value)):
+        if value is None or (type(value) in (int, float) and abs(value) <= MOST_NUMBER):
             if whole and value is not None and value != int(value):
                 self.problems.append(Problem(f"{where}.{name}", "whole", "must be a whole number"))
             return default if value is None else value

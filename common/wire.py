@@ -14,6 +14,7 @@ from common.events import Envelope
 VERSION = 1
 MAX_BATCH_EVENTS = 50
 MAX_MESSAGE_BYTES = 64_000
+MOST_WHOLE = 2**63  # of a whole number that stands for one with a fraction
 
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ def _enum_reader(kind: type[Enum]) -> _Reader:
 
 
 def _read_float(value: Any, where: str, name: str) -> float:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_WHOLE:
         return float(value)
     number: float = _expect(float, value, where, name)
     if not math.isfinite(number):
@@ -156,6 +157,11 @@ def _read_float(value: Any, where: str, name: str) -> float:
 def _expect(kind: type, value: Any, where: str, name: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise MalformedMessage(f"{where}.{name} is {type(value).__name__}, expected {kind.__name__}")
-    if kind is str and "\x00" in value:
-        raise MalformedMessage(f"{where}.{name} holds a NUL character")
+    if kind is str and not _is_storable(value):
+        raise MalformedMessage(f"{where}.{name} holds a NUL character or half of one")
     return value
+
+
+def _is_storable(text: str) -> bool:
+    """Tell whether a database takes text: no NUL, and no half of a surrogate pair, which JSON can spell."""
+    return "\x00" not in text and (text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text))

@@ -100,7 +100,9 @@ class ProductionBroker:
         assert self.guard("after").returncode == 0
 
     def guard(self, when: str) -> subprocess.CompletedProcess[str]:
-        return run_script("guard.sh", when, self.conf)
+        """Run the guard that was installed: the broker's user may not reach this folder's."""
+        guard = self.root / "usr/local/lib/hadir-broker/guard.sh"
+        return subprocess.run([guard, when, self.conf], capture_output=True, text=True, timeout=120)
 
     def answers(self) -> bool:
         assert self.process and self.process.poll() is None, self.log()

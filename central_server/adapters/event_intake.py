@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from central_server.adapters.health_intake import LATEST_MS, is_storable
 from common import wire
 from common.events import Envelope, RecognitionEvent
 from common.ids import is_employee_id, is_slug
 
 MOST_SEQ = 2**31 - 1
-LATEST_MS = 4_102_444_800_000  # the year 2100
+MOST_EPOCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def read_envelope(payload: bytes) -> Intake:
         raise wire.MalformedMessage(f"not JSON: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("events"), list):
         raise wire.MalformedMessage("not an envelope: an object with a list of events is expected")
-    frame = wire.decode(Envelope, json.dumps(body | {"events": []}))  # checks the version too
+    frame = _sane_frame(wire.decode(Envelope, json.dumps(body | {"events": []})))  # checks the version too
     good: list[RecognitionEvent] = []
     bad: list[BadEvent] = []
     number = (frame.first if frame.prev is None else frame.prev + 1) - 1
@@ -53,6 +54,22 @@ def read_envelope(payload: bytes) -> Intake:
             bad.append(BadEvent(number, str(error), json.dumps(raw).encode()))
     envelope = Envelope(epoch=frame.epoch, first=frame.first, prev=frame.prev, events=tuple(good))
     return Intake(envelope, tuple(bad))
+
+
+def _sane_frame(frame: Envelope) -> Envelope:
+    """Return the envelope if its place can be kept. Raises MalformedMessage.
+
+    What goes wrong with an event is noted in that place; so when the place itself is wrong, all that is left
+    is to park the whole.
+    """
+    wrong = [] if 0 < len(frame.epoch) <= MOST_EPOCH else ["epoch"]
+    if not 0 < frame.first <= MOST_SEQ + 1:
+        wrong.append("first")
+    if frame.prev is not None and not 0 <= frame.prev <= MOST_SEQ:
+        wrong.append("prev")
+    if wrong:
+        raise wire.MalformedMessage(f"out of range: {', '.join(wrong)}")
+    return frame
 
 
 def _event(raw: Any) -> RecognitionEvent:
@@ -73,19 +90,13 @@ def _sane(event: RecognitionEvent) -> RecognitionEvent:
         wrong.append("camera_id")
     if event.employee_id is not None and not is_employee_id(event.employee_id):
         wrong.append("employee_id")
-    if event.extra and not _is_json(event.extra):
+    if not 0 <= event.frames <= MOST_SEQ or not 0 <= event.gallery_gen <= MOST_SEQ:
+        wrong.append("frames or gallery_gen")
+    if event.extra and not is_storable(event.extra):
         wrong.append(", ".join(event.extra)[:100])
     if wrong:
         raise wire.MalformedMessage(f"out of range: {', '.join(wrong)}")
     return event
-
-
-def _is_json(value: Any) -> bool:
-    """Tell whether a database takes it: NaN, which Python reads, is no JSON."""
-    try:
-        return "\\u0000" not in json.dumps(value, allow_nan=False)
-    except ValueError:
-        return False
 
 
 def _number_of(raw: Any, expected: int) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from central_server.adapters.event_intake import read_envelope
+from central_server.adapters.health_intake import sane_birth, sane_heartbeat, sane_state, sane_status
 from central_server.config import RulesConfig
 from central_server.db.models import Agent, AgentCommand
 from central_server.db.unit_of_work import UnitOfWork
@@ -109,13 +110,15 @@ def _record_other(address: topics.Address, payload: bytes, work: UnitOfWork, now
     agent_id = address.agent_id
     match address.leaf:
         case "state":
-            record_health.record_state(agent_id, wire.decode(AgentState, payload), work, now)
+            record_health.record_state(agent_id, sane_state(wire.decode(AgentState, payload)), work, now)
         case "birth":
-            record_health.record_birth(agent_id, wire.decode(Birth, payload), work, now)
+            record_health.record_birth(agent_id, sane_birth(wire.decode(Birth, payload)), work, now)
         case "hb":
-            record_health.record_heartbeat(agent_id, wire.decode(Heartbeat, payload), work, now)
+            record_health.record_heartbeat(
+                agent_id, sane_heartbeat(wire.decode(Heartbeat, payload)), work, now
+            )
         case "cam":
-            status = wire.decode(CameraStatus, payload)
+            status = sane_status(wire.decode(CameraStatus, payload))
             if status.camera_id != address.item:
                 raise wire.MalformedMessage(f"camera {status.camera_id} on the topic of {address.item}")
             record_health.record_camera(agent_id, status, work, now)

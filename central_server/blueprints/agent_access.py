@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.db.models import Agent
@@ -38,6 +39,7 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(**given: Any) -> Any:
+        limit_body()
         try:
             with UnitOfWork(hadir().engine, writes=False) as work:
                 agent = _caller(work.session)
@@ -56,9 +58,11 @@ def as_agent(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
-    if (request.content_length or 0) > MOST_REQUEST_BYTES:
-        return refused(413, "The request is too large.")
+    limit_body()
     try:
+        with UnitOfWork(hadir().engine, writes=False) as work:  # a stranger holds up nobody who writes
+            if (agent := _caller(work.session)) is None:
+                return _stranger(None)
         with hadir().work() as work:
             agent = _caller(work.session)
             if agent is None or agent.revoked_at is not None:
@@ -67,6 +71,13 @@ def _answered(answer: Callable[[UnitOfWork, Agent], Any]) -> Any:
             return answer(work, agent)
     except OperationalError:
         return _busy()
+
+
+def limit_body(most: int = MOST_REQUEST_BYTES) -> None:
+    """Take no more of this request than most bytes, whether or not it says how many come. Raises 413."""
+    request.max_content_length = most
+    if (request.content_length or 0) > most:
+        raise RequestEntityTooLarge
 
 
 def _caller(session: Session) -> Agent | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from central_server.blueprints.agent_access import PREFIX, refused
+from central_server.blueprints.agent_access import PREFIX, limit_body, refused
 from central_server.blueprints.agent_account import broker_for_agents
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.throttle import Throttle
+from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import AccountsError
 from central_server.services import answer_knock, join_agent
 from central_server.services.join_agent import Joined, JoinRefused, Offer
@@ -99,7 +100,7 @@ def knock_state() -> Any:
         request_id = _text(_body(), "request_id", 64)
     except JoinRefused as refusal:
         return refused(403, str(refusal))
-    with hadir().work() as work:
+    with UnitOfWork(hadir().engine, writes=False) as work:
         return jsonify(state=answer_knock.state_of(work, request_id, now=utc_now()))
 
 
@@ -159,7 +160,11 @@ def _certificate(path: str) -> bytes:
 
 def _body() -> dict[str, Any]:
     """Return the request's JSON object. Raises JoinRefused."""
-    body = request.get_json(silent=True) if (request.content_length or 0) < MOST_BYTES else None
+    limit_body(MOST_BYTES)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # so deep that nobody means it
+        body = None
     if not isinstance(body, dict):
         raise JoinRefused("The request is not a JSON object.")
     return body

@@ -72,7 +72,7 @@ place() {
     rm -f "$content"
 }
 
-owned_by() { if [ "$(id -u)" = 0 ]; then chown "$1" "${@:2}"; fi; }
+owned_by() { if [ "$(id -u)" = 0 ]; then chown -h "$1" "${@:2}"; fi; } # -h: of a link itself, not of where it leads
 has_user() { getent passwd "$1" >/dev/null; }
 has_systemd() { [ -z "$BELOW" ] && [ -d /run/systemd/system ]; }
 
@@ -113,8 +113,9 @@ make_password() {
     CHANGED=yes
     say "${DRY:+would: }make a password in $1"
     [ -z "$DRY" ] || return 0
-    (umask 077 && openssl rand -hex 32 >"$1.new")
-    mv -f "$1.new" "$1"
+    rm -f "$1.new"
+    (umask 077 && set -C && openssl rand -hex 32 >"$1.new")
+    mv -fT "$1.new" "$1"
     rm -f "$ACCOUNTS.kept" # made with another password
     [ ! -e "$ACCOUNTS" ] || mv -f "$ACCOUNTS" "$ACCOUNTS.before-$(date -u +%Y%m%dT%H%M%SZ)"
 }
@@ -123,7 +124,7 @@ make_password() {
 hand_over() {
     has_user "$SERVER_USER" || { say "note: there is no user $SERVER_USER yet; make it, and run this again"; return 0; }
     [ "$(id -u)" = 0 ] && [ -z "$DRY" ] || return 0
-    chown "$SERVER_USER:" "$ETC/broker-admin-password" "$ETC/broker-password"
+    chown -h "$SERVER_USER:" "$ETC/broker-admin-password" "$ETC/broker-password"
     chgrp "$(id -gn "$SERVER_USER")" "$TLS/web.key"
     chmod 0640 "$TLS/web.key"
 }
@@ -157,19 +158,19 @@ make_accounts() {
     CHANGED=yes
     say "${DRY:+would: }make the accounts of the server in $ACCOUNTS"
     [ -z "$DRY" ] || return 0
-    (
-        umask 077
-        {
-            printf '{"defaultACLAccess":{"publishClientSend":false,"publishClientReceive":false,"subscribe":false,'
-            printf '"unsubscribe":true},"clients":[%s,' "$(client hadir-admin "$ETC/broker-admin-password" admin)"
-            printf '%s],' "$(client hadir-server "$ETC/broker-password" server hadir-server)"
-            printf '"groups":[],"roles":[%s,' "$(role admin "\$CONTROL/dynamic-security/#")"
-            printf '%s]}\n' "$(role server 'hadir/1/#')"
-        } >"$ACCOUNTS.new"
-        cp "$ACCOUNTS.new" "$ACCOUNTS.kept"
-    )
-    owned_by "$RUN_AS" "$ACCOUNTS.new" "$ACCOUNTS.kept"
-    mv -f "$ACCOUNTS.new" "$ACCOUNTS"
+    local draft copy # in a folder of root's: in its own, the broker could lay links for us to follow
+    draft=$(mktemp "$ETC/.accounts.XXXXXX") copy=$(mktemp "$ETC/.accounts.XXXXXX")
+    {
+        printf '{"defaultACLAccess":{"publishClientSend":false,"publishClientReceive":false,"subscribe":false,'
+        printf '"unsubscribe":true},"clients":[%s,' "$(client hadir-admin "$ETC/broker-admin-password" admin)"
+        printf '%s],' "$(client hadir-server "$ETC/broker-password" server hadir-server)"
+        printf '"groups":[],"roles":[%s,' "$(role admin "\$CONTROL/dynamic-security/#")"
+        printf '%s]}\n' "$(role server 'hadir/1/#')"
+    } >"$draft"
+    cp "$draft" "$copy"
+    owned_by "$RUN_AS" "$draft" "$copy"
+    mv -fT "$copy" "$ACCOUNTS.kept"
+    mv -fT "$draft" "$ACCOUNTS"
 }
 
 write_settings() {
@@ -192,12 +193,15 @@ install_all() {
     fi
     make_certificates
     if [ -z "$DRY" ]; then
+        [ ! -L "$DATA" ] || fail "$DATA is a link, which nobody but an intruder would make"
         mkdir -p "$DATA"
         chmod 0700 "$DATA"
         owned_by "$RUN_AS" "$DATA"
-        if [ ! -d "$ETC" ]; then
-            mkdir -p "$ETC" && chmod 0750 "$ETC"
-            ! has_user "$SERVER_USER" || owned_by "$SERVER_USER" "$ETC"
+        if [ ! -d "$ETC" ]; then mkdir -p "$ETC" && chmod 0750 "$ETC"; fi
+        # The server reads there, and must not write: root does, below.
+        if has_user "$SERVER_USER"; then
+            owned_by "root:$(id -gn "$SERVER_USER")" "$ETC"
+            chmod g+rx,g-w "$ETC"
         fi
     fi
     make_password "$ETC/broker-admin-password"

@@ -86,11 +86,13 @@ def load_identity(path: Path) -> Identity:
 def write_private(path: Path, content: bytes) -> None:
     """Replace the file at path by content: whole or not at all, on the disk when this returns, mode 0600.
 
-    What root writes belongs to the owner of the folder: the agent itself need not be root.
+    What root writes belongs to the owner of the folder: the agent itself need not be root. So the draft is
+    always a new file: else that owner could lay a link to any file there, and root would give it away.
     """
     private_folder(path.parent)
     draft = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         _give_to_owner(file.fileno(), path.parent)
         file.flush()

@@ -81,6 +81,53 @@ def test_it_runs_as_a_user_who_may_do_nothing_else(free_port):
         shutil.rmtree(root)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_links_in_the_brokers_own_folder_lead_root_nowhere(free_port):
+    """Whoever broke into the broker owns its folder; neither the next start nor the installer serves him."""
+    root = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    root.chmod(0o755)
+    try:
+        with a_production_broker(root, free_port, "--run-as", "mosquitto") as broker:
+            broker.stop()
+            treasure = root / "shadow"
+            treasure.write_text("root's own")
+            names = ("starting", "dynamic-security.json.new", "dynamic-security.json.kept.new")
+            for name in names:
+                (broker.data / name).unlink(missing_ok=True)
+                (broker.data / name).symlink_to(treasure)
+            (broker.data / "dynamic-security.json").write_bytes(b"")
+            broker.start()
+            broker.stop()
+            (broker.data / "dynamic-security.json").unlink()
+            for name in names:
+                (broker.data / name).unlink(missing_ok=True)
+                (broker.data / name).symlink_to(treasure)
+            again = install(root, broker.port, broker.local_port, "--run-as", "mosquitto")
+            assert again.returncode == 0, again.stderr
+            assert "hadir-admin" in (broker.data / "dynamic-security.json").read_text()
+            assert (treasure.read_text(), treasure.owner()) == ("root's own", "root")
+    finally:
+        shutil.rmtree(root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_the_servers_user_cannot_have_root_give_him_a_file(free_port):
+    """The server reads its passwords in a folder of root's, which it cannot change."""
+    root = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        assert install(root, free_port(), free_port(), "--server-user", "nobody").returncode == 0
+        folder, treasure = root / "etc/hadir", root / "shadow"
+        assert folder.owner() == "root" and folder.stat().st_mode & 0o777 == 0o750
+        assert (folder / "broker-password").owner() == "nobody"
+        treasure.write_text("root's own")
+        (folder / "broker-password").unlink()
+        (folder / "broker-password").symlink_to(treasure)  # as one could when the folder was the server's
+        assert install(root, free_port(), free_port(), "--server-user", "nobody").returncode == 0
+        assert treasure.owner() == "root"
+    finally:
+        shutil.rmtree(root)
+
+
 def test_what_is_secret_is_for_its_owner_only(broker):
     """Keys, passwords and hashes: 0600 or 0640, and the folder of the accounts is closed."""
     modes = {path.name: path.stat().st_mode & 0o777 for path in broker.root.rglob("*")}
