@@ -67,9 +67,9 @@ class Recorder:
                 self._ready.notify()
 
     def in_hand(self) -> list[int]:
-        """Return the instants, ms UTC, of what is not in the spool yet."""
+        """Return the instants, ms by the steady clock, of what is not in the spool yet."""
         with self._ready:
-            return [*(each.event.ts for each in self._waiting), *(draft.ts for draft in self._drafts)]
+            return [*(each.event.mono for each in self._waiting), *(draft.mono for draft in self._drafts)]
 
     def stop(self) -> None:
         """Store what is waiting and end."""
