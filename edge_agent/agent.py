@@ -155,6 +155,7 @@ class Agent:
             voice,
             lambda: link.offline_s() > FALL_BACK_AFTER_S,
             heartbeat_s=every_s,
+            closed=link.introduce_again,
         )
         return link, road
 

@@ -159,7 +159,7 @@ class CameraWorker:
             self._now_wrong(self._watched.reason, frame.mono)
 
     def _note_gap(self, frame: Frame) -> None:
-        """Prove anything from here on only, when the frame before took so long that others were passed over."""
+        """Let coverage begin anew when the frame before took so long that others were passed over."""
         before, self._looked_ms = self._looked_ms, frame.mono
         if before and frame.mono - before > most_blind_s(self.camera) * 1000:
             self._trouble = (self._trouble[0], frame.mono)

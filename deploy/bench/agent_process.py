@@ -62,7 +62,12 @@ def main(home: Path, rate: float, people: int) -> None:
     link = MQTTLink(identity, outbox, voice, heartbeat_s=HEARTBEAT_S)
     api = CentralAPI.of(identity)
     road = HTTPRoad(
-        api, AgentTopics(identity.agent_id), outbox, voice, lambda: link.offline_s() > FALL_BACK_AFTER_S
+        api,
+        AgentTopics(identity.agent_id),
+        outbox,
+        voice,
+        lambda: link.offline_s() > FALL_BACK_AFTER_S,
+        closed=link.introduce_again,
     )
     for part in (recorder, link, road):
         part.start()

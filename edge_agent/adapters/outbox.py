@@ -22,7 +22,7 @@ from edge_agent.core.watermark import Instant
 
 ENVELOPE_OVERHEAD = 200  # bytes around the events of a message
 ROW_OVERHEAD = 60  # bytes of SQLite around a body, roughly
-NUMBERS_LOST = 1000  # at most, that a disk had promised to keep when the power went
+NUMBERS_LOST = 1000  # at most, with the power, though the disk had promised to keep them
 GAP_ROOM = 0.05  # what is dropped beyond the limit, so that dropping is rare
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -153,8 +153,8 @@ class Outbox:
     def _drop_aged(self, now: int, newest: RecognitionEvent) -> list[tuple[int, int]]:
         """Drop what is too old by a clock that can be believed.
 
-        Of this boot that is the monotonic one: the wall clock may only have been set since. Of other boots
-        only the wall clock tells, and only a synchronised one.
+        Of this boot that is the steady one: the wall clock may have been set since. Of other boots only the
+        wall clock tells, if it is synchronised.
         """
         oldest = self._first("WHERE kind != 'gap'")
         if oldest is None:
@@ -347,10 +347,9 @@ class Outbox:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def _skip_lost_numbers(self) -> None:
-        """Leave out some numbers after each start of the machine.
+        """Leave out some numbers after each start of the machine: not every disk keeps what it promised.
 
-        Not every disk keeps what it promised when the power goes. An event that got the number of one that
-        the server has already would be taken for that one, and be lost.
+        An event with the number of one that the server has would be taken for that one, and lost.
         """
         before = self._meta("boot")
         if before == boot_id():
