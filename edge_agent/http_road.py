@@ -141,7 +141,6 @@ class HTTPRoad:
         if letters := [*self._introduction(session), *self._news(session, now), *map(self._letter, results)]:
             for topic, message in self._post(letters, session, results):
                 hear(topic, message, self._topics, self._deaf_to_repetitions(session), session.drain, now)
-            session.is_introduced = True
             if not self.is_open:
                 log.info("messages go by HTTPS, as the broker cannot be reached")
             self.is_open = True
@@ -158,8 +157,7 @@ class HTTPRoad:
         try:
             return self._api.post_messages(letters)
         except CentralError:
-            session.told.forget()
-            session.heartbeat_due = 0.0
+            session.is_introduced = False
             with self._lock:
                 self._results = [*results, *self._results]
             raise
@@ -175,6 +173,7 @@ class HTTPRoad:
     def _introduction(self, session: _Session) -> list[Letter]:
         if session.is_introduced:
             return []
+        session.is_introduced = True  # first: what changes from here on is told again
         session.drain.rewind()
         session.told.forget()
         session.heartbeat_due = 0.0

@@ -211,3 +211,25 @@ def test_the_broker_has_the_last_word_when_it_is_back(box):
         box.is_blocked = False
         wait_until(lambda: said, about="it is closed")
     assert said == ["closed"]
+
+
+def test_what_changes_during_a_hello_is_told_by_another(world, box):
+    """A configuration that comes into force while the request is under way is not forgotten."""
+    real, hellos = box.road._api, []
+
+    class Slow:
+        """The server, while something changes at the agent."""
+
+        def post_messages(self, given):
+            if any(topic.endswith("/birth") for topic, _ in given):
+                hellos.append(given)
+                if len(hellos) == 1:
+                    box.road.introduce_again()
+            return real.post_messages(given)
+
+        post_events = real.post_events
+
+    box.road._api = Slow()
+    with running(box):
+        wait_until(lambda: len(hellos) == 2, about="a second hello")
+    assert box.road._session.is_introduced
