@@ -18,9 +18,9 @@ from common import wire
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
 from common.ids import AgentId, CameraId
 from edge_agent.adapters.machine import boot_id
+from edge_agent.adapters.spool_rows import as_sent, fitting, instant_of
 from edge_agent.core.watermark import Instant
 
-ENVELOPE_OVERHEAD = 200  # bytes around the events of a message
 ROW_OVERHEAD = 60  # bytes of SQLite around a body, roughly
 NUMBERS_LOST = 1000  # at most, with the power, though the disk had promised to keep them
 GAP_ROOM = 0.05  # what is dropped beyond the limit, so that dropping is rare
@@ -169,7 +169,7 @@ class Outbox:
             newest.mono - most_ms,
             now - most_ms if is_right else 0,
         )
-        boot = "json_extract(body, '$.boot_id')"
+        boot = "CASE WHEN json_valid(body) THEN json_extract(body, '$.boot_id') END"
         return self._drop(
             f"CASE {boot} WHEN ? THEN json_extract(body, '$.mono') < ? ELSE ts < ? END",
             (own, own_before, before),
@@ -237,7 +237,7 @@ class Outbox:
             ).fetchall()
             if not rows:
                 return None
-            events = _fitting(self._written(seq, body) for seq, body in rows)
+            events = fitting(as_sent(self._event_id(seq), seq, body) for seq, body in rows)
             last = rows[len(events) - 1][0]
             self._offered = max(self._offered, last)
             first = self._scalar("SELECT min(seq) FROM event")
@@ -251,9 +251,6 @@ class Outbox:
                 )
             )
             return Batch(frame.replace(b"[]", b"[" + b",".join(events) + b"]", 1), last, len(events))
-
-    def _written(self, seq: int, body: str) -> bytes:
-        return f'{{"event_id":"{self._event_id(seq)}","seq":{seq},{body[1:]}'.encode()
 
     def _read(self, seq: int, body: str) -> RecognitionEvent:
         fields = json.loads(body) | {"seq": seq, "event_id": self._event_id(seq)}
@@ -298,10 +295,7 @@ class Outbox:
     def _first(self, which: str = "") -> Instant | None:
         """Return when the event with the lowest number was."""
         row = self._db.execute(f"SELECT ts, body FROM event {which} ORDER BY seq LIMIT 1").fetchone()
-        if row is None:
-            return None
-        body = json.loads(row[1])
-        return Instant(row[0], body.get("mono", 0), body.get("boot_id", ""), Clock(body.get("clock", "rtc")))
+        return None if row is None else instant_of(*row)
 
     def snapshots_to_send(self, most: int = 20) -> list[PendingSnapshot]:
         """Return crops whose events the server has acknowledged, oldest first."""
@@ -363,17 +357,6 @@ class Outbox:
         self.epoch = secrets.token_hex(4)
         self._set_meta("epoch", self.epoch)
         return self.epoch
-
-
-def _fitting(events: Iterable[bytes]) -> list[bytes]:
-    """Return as many of events, one at least, as fit into one message."""
-    chosen, room = [], wire.MAX_MESSAGE_BYTES - ENVELOPE_OVERHEAD
-    for event in events:
-        room -= len(event) + 1
-        if chosen and room < 0:
-            break
-        chosen.append(event)
-    return chosen
 
 
 def _open(path: Path) -> sqlite3.Connection:

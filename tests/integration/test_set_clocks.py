@@ -4,14 +4,19 @@ import sqlite3
 
 import pytest
 
+from central_server.adapters.event_intake import read_envelope
+from common import wire
 from common.camera_settings import CameraConfig
-from common.events import Ack, CameraReason, CameraState, Clock, EventKind
-from common.ids import CameraId
+from common.events import Ack, CameraReason, CameraState, Clock, EventKind, Manifest
+from common.ids import AgentId, CameraId
+from common.topics import AgentTopics
 from edge_agent.adapters import machine, outbox
 from edge_agent.adapters.camera_reader import Sample
 from edge_agent.adapters.outbox import OutboxError
 from edge_agent.adapters.video_source import SourceHealth, VideoSource
 from edge_agent.core.watermark import Instant, reported_to
+from edge_agent.drain import Drain
+from edge_agent.hearing import AgentVoice, hear
 from tests.properties.test_outbox_laws import draft, held, spool
 from tests.vision_world import TEXTURE, StagePicture
 
@@ -145,3 +150,34 @@ def test_a_new_epoch_that_cannot_be_kept_has_not_begun(tmp_path):
         box.acknowledge(Ack(before, 99))
 
     assert box.epoch == before
+
+
+@pytest.mark.parametrize("rot", ['{"ts":1', "null", "x", "{}"])
+def test_one_damaged_row_costs_one_event(tmp_path, rot):
+    """A worn card turns a byte: the others go out, and the server sets that one aside under its number."""
+    box = spool(tmp_path, max_age_ms=DAY_MS)
+    box.append([draft(NOW - 3 * DAY_MS, boot_id="b", mono=1)] * 3, now=NOW)
+    box._db.execute("UPDATE event SET body = ? WHERE seq = 1", (rot,))
+
+    intake = read_envelope(box.batch(0).payload)
+
+    assert [each.seq for each in intake.envelope.events] == [2, 3]
+    assert list(intake.parked) == [1]
+    assert box.state().first.by_now(NOW, 9, "c") == 0
+    box.append([draft(NOW, boot_id="c", mono=5, clock=Clock.NTP)], now=NOW)
+    assert [event.kind for event in held(box)] == [EventKind.GAP, EventKind.SEEN]
+
+
+def test_a_message_that_cannot_be_obeyed_does_not_end_the_connection(tmp_path, caplog):
+    """A manifest is kept by the broker: it would end each connection before an event was sent."""
+
+    def fails(_: object) -> None:
+        raise RuntimeError("not foreseen")
+
+    mine = AgentTopics(AgentId("gate"))
+    voice = AgentVoice(fails, fails, tuple, fails, fails)
+    manifest = Manifest(config_gen=0, gallery_gen=1, gallery_sha256="", issued=1, lease_s=1)
+
+    hear(mine.manifest, wire.encode(manifest), mine, voice, Drain(spool(tmp_path)), 0.0)
+
+    assert "not foreseen" in caplog.text
