@@ -24,7 +24,7 @@ from edge_agent.adapters.gallery_file import GalleryFile
 from edge_agent.adapters.identity_file import Identity
 from edge_agent.adapters.live_socket import LiveSocket
 from edge_agent.adapters.mqtt_link import MQTTLink
-from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits, reported_to
+from edge_agent.adapters.outbox import Outbox, OutboxDamaged, SpoolLimits
 from edge_agent.adapters.service_notice import ServiceNotice
 from edge_agent.adapters.shared_analyser import shared
 from edge_agent.adapters.still import still_jpeg
@@ -35,6 +35,7 @@ from edge_agent.config_keeper import PATIENCE, ConfigKeeper, Hooks, Patience
 from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.memory import MemoryWatch
 from edge_agent.core.pulse import Pulse, status_words
+from edge_agent.core.watermark import reported_to
 from edge_agent.errands import Errands, Undone
 from edge_agent.gallery_keeper import GalleryKeeper
 from edge_agent.hearing import AgentVoice
@@ -154,6 +155,7 @@ class Agent:
             voice,
             lambda: link.offline_s() > FALL_BACK_AFTER_S,
             heartbeat_s=every_s,
+            closed=link.introduce_again,
         )
         return link, road
 
@@ -244,7 +246,7 @@ class Agent:
         self._cameras.stop()
         for part in (self._recorder, self._errands, self._road, self._link):
             part.stop()
-        waiting = self._outbox.state().depth
+        waiting = self._outbox.depth
         self._outbox.close()
         log.info("stopped; %d events wait for the next start", waiting)
         return status
@@ -258,7 +260,7 @@ class Agent:
     def _status_words(self, stuck: Sequence[str]) -> str:
         states = [each.state for each in self._cameras.health()]
         link = "by HTTPS" if self._road.is_open else self._link.phase.value
-        return status_words(link, states, self._outbox.state().depth, stuck)
+        return status_words(link, states, self._outbox.depth, stuck)
 
     # -- what the dashboard may change, and ask for ----------------------------------------------------------
 
@@ -316,12 +318,15 @@ class Agent:
 
     def _heartbeat(self, sid: str) -> Heartbeat:
         now, mono = _now_ms(), machine.mono_ms()  # first: what comes into being from here on is later
-        in_hand = [*self._cameras.in_hand(), *self._recorder.in_hand()]  # in this order: that is their way
+        pending = [*self._cameras.in_hand(), *self._recorder.in_hand()]  # in this order: that is their way
         spool = self._outbox.state()
+        in_hand = [now - (mono - each) for each in pending]  # the wall clock may have been set since
+        if spool.first:
+            in_hand.append(spool.first.by_now(now, mono, machine.boot_id()))
         return Heartbeat(
             sid=sid,
             ts=now,
-            reported_to=reported_to(now, spool, in_hand),
+            reported_to=reported_to(now, spool.oldest_ts, in_hand),
             mono=mono,
             boot_id=machine.boot_id(),
             clock=machine.clock_now(),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from common.camera_settings import CameraConfig
 from common.events import CameraHealth, CameraReason, CameraState, CameraStatus
+from edge_agent.adapters.machine import steady_s, utc_ms_at
 from edge_agent.camera_worker import LONGEST_FRAME_S, CameraWorker
 from edge_agent.core.config_change import Look, changes
 from edge_agent.core.identification import MatchPolicy
@@ -30,7 +31,7 @@ class CameraSet:
         self._workers = {each.camera_id: make(each) for each in cameras}
         self._retiring: list[tuple[float, CameraWorker]] = []  # since when; something may still come of them
         self._gone = {*gone} - {*self._workers}
-        self._without_since_ms = _now_ms()  # since when a camera that has no worker now had none
+        self._without_since = steady_s()  # since when a camera that has no worker now had none
         self._is_stopped = False
 
     @property
@@ -54,7 +55,7 @@ class CameraSet:
             leaving = [self._workers.pop(each) for each in change.stop if each in self._workers]
             self._retiring += [(time.monotonic(), each) for each in leaving]
             self._gone = (self._gone | {*change.stop}) - {each.camera_id for each in cameras}
-            self._cameras, self._without_since_ms = tuple(cameras), _now_ms()
+            self._cameras, self._without_since = tuple(cameras), steady_s()
         stop_together(leaving)  # before the new ones: recorders count connections, and one id is one camera
         self._forget_retired()
         for camera in change.start:
@@ -90,10 +91,10 @@ class CameraSet:
         return [pulse for worker in self._all() for pulse in worker.pulses()]
 
     def in_hand(self) -> list[int]:
-        """Return the instants, ms UTC, of which events may still come."""
-        with self._lock:
-            retiring = [each for _, each in self._retiring]
-        return [ts for worker in (*self._all(), *retiring) for ts in worker.in_hand()]
+        """Return the instants, ms by the steady clock, of which events may still come."""
+        with self._lock:  # of both at once: a worker may be on its way from one to the other
+            workers = [*self._workers.values(), *(each for _, each in self._retiring)]
+        return [mono for worker in workers for mono in worker.in_hand()]
 
     def newest(self, camera_id: str) -> Picture | None:
         """Return the last picture of a camera; None when it has none."""
@@ -102,13 +103,13 @@ class CameraSet:
 
     def health(self) -> Iterator[CameraHealth]:
         with self._lock:
-            cameras, workers, since_ms = self._cameras, dict(self._workers), self._without_since_ms
+            cameras, workers, since = self._cameras, dict(self._workers), self._without_since
         for camera in cameras:
             if (worker := workers.get(camera.camera_id)) is None:  # being exchanged: nobody looks
                 yield CameraHealth(
                     camera_id=camera.camera_id,
                     state=CameraState.OFFLINE,
-                    since=since_ms,
+                    since=utc_ms_at(since),
                     reason=CameraReason.STARTING,
                 )
                 continue

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from common.events import CameraReason, CameraState
-from edge_agent.adapters.video_source import SourceHealth, VideoSource
+from edge_agent.adapters.machine import utc_ms_at
+from edge_agent.adapters.video_source import SourceHealth, VideoSource, most_blind_s
 from edge_agent.config import CameraConfig
 from edge_agent.core.attention import GREY
 from edge_agent.core.camera_health import Watched, watched
@@ -51,10 +52,8 @@ class CameraWorker:
         self._last_words = ""
         self._watched = Watched()
         self._hidden = hidden_in(camera.mask, GREY) if camera.mask else None
-        self._trouble = (
-            CameraReason.NONE,
-            0,
-        )  # what is wrong with the pictures; since when, or since when not
+        self._trouble = (CameraReason.NONE, 0)  # what is wrong with the pictures; since, or since when not
+        self._looked_ms = 0  # steady: the last picture that was looked at
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera-{camera.camera_id}", daemon=True)
 
@@ -78,12 +77,14 @@ class CameraWorker:
         return self._source.pulse(), own
 
     def in_hand(self) -> list[int]:
-        """Return the instants, ms UTC, of which events may still come: of the frame being looked at.
+        """Return the instants, ms by the steady clock, of which events may still come.
 
-        When the worker is being stopped, tracks are ended at the last frame.
+        They come of the frame being looked at, and of the next. When the worker is being stopped, tracks are
+        ended at the last frame.
         """
-        frames = (self._busy, self._newest if self._stopping.is_set() else None)
-        return [frame.ts for frame in frames if frame is not None]
+        next_one = self._source.waiting()  # in this order: that is its way
+        frames = (next_one, self._busy, self._newest if self._stopping.is_set() else None)
+        return [frame.mono for frame in frames if frame is not None]
 
     def newest(self) -> Picture | None:
         """Return the last picture, masked as configured; None when there is none of the last seconds."""
@@ -96,10 +97,10 @@ class CameraWorker:
             pipeline.use(policy)
 
     def health(self) -> SourceHealth:
-        health, (reason, since_ms) = self._source.health(), self._trouble
+        health, (reason, mono) = self._source.health(), self._trouble
         if health.state is not CameraState.ONLINE:
             return health
-        since_ms = max(health.since_ms, since_ms)
+        since_ms = max(health.since_ms, utc_ms_at(mono / 1000))
         if reason is CameraReason.NONE:
             return replace(health, since_ms=since_ms)
         return replace(health, state=CameraState.DEGRADED, reason=reason, since_ms=since_ms)
@@ -128,10 +129,11 @@ class CameraWorker:
                 self._source.is_calm = pipeline.is_idle
                 self._newest = last = frame
                 last_at = time.monotonic()
+                self._note_gap(frame)
                 self._look(pipeline, frame)
             except Exception as error:
                 self._complain(error)
-                self._now_wrong(CameraReason.DECODE, frame.ts)
+                self._now_wrong(CameraReason.DECODE, frame.mono)
                 self._put(self._farewell(pipeline, last or frame))
                 self._pipeline = pipeline = self._make_pipeline()
                 self._newest = last = None
@@ -154,13 +156,19 @@ class CameraWorker:
         """Note whether the picture shows what the camera is there for."""
         if pipeline.grey is not None:
             self._watched = watched(self._watched, pipeline.grey, frame.mono, hidden=self._hidden)
-            self._now_wrong(self._watched.reason, frame.ts)
+            self._now_wrong(self._watched.reason, frame.mono)
 
-    def _now_wrong(self, reason: CameraReason, ts: int) -> None:
+    def _note_gap(self, frame: Frame) -> None:
+        """Let coverage begin anew when the frame before took so long that others were passed over."""
+        before, self._looked_ms = self._looked_ms, frame.mono
+        if before and frame.mono - before > most_blind_s(self.camera) * 1000:
+            self._trouble = (self._trouble[0], frame.mono)
+
+    def _now_wrong(self, reason: CameraReason, mono: int) -> None:
         before, _ = self._trouble
         if reason is before:
             return
-        self._trouble = (reason, ts)
+        self._trouble = (reason, mono)
         if reason in (CameraReason.NONE, CameraReason.DECODE):  # a failure was logged with its cause
             log.info("camera %s: %s", self.camera.camera_id, reason.value or "the picture is right again")
         else:

@@ -106,8 +106,8 @@ class Errands:
             try:
                 self._keep_house()
                 if self._all_due or self._has_photos:
-                    self._poll()
-                    polled_at, self._all_due = time.monotonic(), False
+                    self._poll_all()
+                    polled_at = time.monotonic()
                 self._do_what_is_due()
                 if self._last_words:
                     log.info("errands are done again")
@@ -148,6 +148,15 @@ class Errands:
         self._keeper.enforce_lease()
         if self._evidence:
             self._evidence.expire()
+
+    def _poll_all(self) -> None:
+        """Poll. What becomes due while that lasts stays due, and all of it when it fails."""
+        self._all_due = False
+        try:
+            self._poll()
+        except Exception:
+            self._all_due = True
+            raise
 
     def _poll(self) -> None:
         self._ask_what_to_hold()

@@ -7,6 +7,7 @@ from typing import Any
 
 from common import topics, wire
 from common.events import Ack, Birth, CameraStatus, Command, Heartbeat, Manifest
+from edge_agent.adapters.outbox import OutboxError
 from edge_agent.drain import Drain
 
 log = logging.getLogger("hadir.link")
@@ -54,3 +55,7 @@ def hear(
             voice.on_command(wire.decode(Command, payload))
     except wire.MalformedMessage as error:
         log.warning("a message on %s cannot be read: %s", topic, error)
+    except OutboxError:
+        raise
+    except Exception:  # it comes again with each connection, and none would get so far as to send an event
+        log.exception("what a message on %s asks for could not be done", topic)

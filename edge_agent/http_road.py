@@ -56,7 +56,10 @@ class HTTPRoad:
         *,
         heartbeat_s: float = 15.0,
         turn_s: float = TURN_S,
+        closed: Callable[[], None] = lambda: None,
     ) -> None:
+        """closed: told when this road was in use and is no longer, for the other to have the last word."""
+        self._closed = closed
         self._api, self._topics, self._outbox, self._voice = api, topics, outbox, voice
         self._is_needed, self._heartbeat_s, self._turn_s = is_needed, heartbeat_s, turn_s
         self._session: _Session | None = None
@@ -128,25 +131,49 @@ class HTTPRoad:
     def _close(self) -> None:
         if self._session is not None:
             log.info("the broker is back: messages go by MQTT again")
+            self._closed()  # a hello of ours may have come after the other road's
         self._session, self.is_open = None, False
 
     def _turn(self) -> None:
         session = self._session = self._session or _Session(Drain(self._outbox))
         now = time.monotonic()
-        if letters := [*self._introduction(session), *self._news(session, now)]:
-            for topic, message in self._api.post_messages(letters):
+        results = self._take_results()
+        if letters := [*self._introduction(session), *self._news(session, now), *map(self._letter, results)]:
+            for topic, message in self._post(letters, session, results):
                 hear(topic, message, self._topics, self._deaf_to_repetitions(session), session.drain, now)
-            session.is_introduced = True
             if not self.is_open:
                 log.info("messages go by HTTPS, as the broker cannot be reached")
             self.is_open = True
-        while not self._stopping.is_set() and (batch := session.drain.next(time.monotonic())):
+        while self._goes_on() and (batch := session.drain.next(time.monotonic())):
             self._moved_s = time.monotonic()
             session.drain.acknowledge(self._api.post_events(batch.payload), time.monotonic())
+
+    def _goes_on(self) -> bool:
+        """Tell whether a backlog is still this road's affair."""
+        return self._is_needed() and not self._stopping.is_set()
+
+    def _post(self, letters: list[Letter], session: _Session, results: list[CommandResult]) -> list[Letter]:
+        """Bring the letters; what did not get through is to be told again."""
+        try:
+            return self._api.post_messages(letters)
+        except CentralError:
+            session.is_introduced = False
+            with self._lock:
+                self._results = [*results, *self._results]
+            raise
+
+    def _take_results(self) -> list[CommandResult]:
+        with self._lock:
+            results, self._results = self._results, []
+        return results
+
+    def _letter(self, result: CommandResult) -> Letter:
+        return self._topics.result(result.command_id), wire.encode(result)
 
     def _introduction(self, session: _Session) -> list[Letter]:
         if session.is_introduced:
             return []
+        session.is_introduced = True  # first: what changes from here on is told again
         session.drain.rewind()
         session.told.forget()
         session.heartbeat_due = 0.0
@@ -164,12 +191,7 @@ class HTTPRoad:
         if now >= session.heartbeat_due:
             session.heartbeat_due = now + self._heartbeat_s
             news.append((self._topics.heartbeat, wire.encode(self._voice.heartbeat(session.sid))))
-        with self._lock:
-            results, self._results = self._results, []
-        return [
-            *news,
-            *((self._topics.result(each.command_id), wire.encode(each)) for each in results),
-        ]
+        return news
 
     def _deaf_to_repetitions(self, session: _Session) -> AgentVoice:
         def obey(command: Command) -> None:

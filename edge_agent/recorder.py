@@ -4,9 +4,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from common.events import RecognitionEvent
+from common.events import Clock, EventKind, RecognitionEvent
+from common.ids import CameraId
 from edge_agent.adapters.evidence import Evidence
 from edge_agent.adapters.machine import boot_id, clock_now
 from edge_agent.adapters.outbox import Outbox, OutboxError
@@ -35,6 +36,7 @@ class Recorder:
         self._waiting: deque[Sighted] = deque()
         self._drafts: list[RecognitionEvent] = []  # taken from waiting, not stored yet
         self._ready = threading.Condition()
+        self._given_up: RecognitionEvent | None = None  # a gap that tells of events that had no room here
         self._stopping, self._trouble = False, ""
         self._moved_s = time.monotonic()
         self._recent: deque[RecognitionEvent] = deque(maxlen=RECENT)
@@ -67,9 +69,9 @@ class Recorder:
                 self._ready.notify()
 
     def in_hand(self) -> list[int]:
-        """Return the instants, ms UTC, of what is not in the spool yet."""
+        """Return the instants, ms by the steady clock, of what is not in the spool yet."""
         with self._ready:
-            return [*(each.event.ts for each in self._waiting), *(draft.ts for draft in self._drafts)]
+            return [*(each.event.mono for each in self._waiting), *(draft.mono for draft in self._drafts)]
 
     def stop(self) -> None:
         """Store what is waiting and end."""
@@ -109,9 +111,10 @@ class Recorder:
 
     def _store(self) -> None:
         self._prepare()
-        stored = self._outbox.append(self._drafts, now=time.time_ns() // 1_000_000)
+        told = [*self._drafts, *([self._given_up] if self._given_up else [])]
+        stored = self._outbox.append(told, now=time.time_ns() // 1_000_000)[: len(self._drafts)]
         with self._ready:
-            self._drafts = []
+            self._drafts, self._given_up = [], None
             self._recent.extend(stored)
             self._last_known |= {each.camera_id: each for each in stored if each.employee_id}
         for event in stored:  # people's comings and goings have no place in a journal that is kept for months
@@ -128,7 +131,9 @@ class Recorder:
             kept = self._evidence.keep(each.crop) if self._evidence and each.crop is not None else None
             drafts.append(_draft(each, clock=clock, model_id=self._model_id, gallery_gen=gen, snapshot=kept))
         with self._ready:
-            self._drafts = [*self._drafts, *drafts][-MOST_WAITING:]
+            held = [*self._drafts, *drafts]
+            self._given_up = _gap_over(self._given_up, held[:-MOST_WAITING])
+            self._drafts = held[-MOST_WAITING:]
             for _ in group:
                 self._waiting.popleft()
 
@@ -155,6 +160,20 @@ def _draft(sighted: Sighted, **rest: object) -> RecognitionEvent:
         extra=_extra(due),
         **rest,  # type: ignore[arg-type]
     )
+
+
+def _gap_over(gap: RecognitionEvent | None, lost: Sequence[RecognitionEvent]) -> RecognitionEvent | None:
+    """Return a gap that tells of lost events too, besides those that gap tells of."""
+    if not lost:
+        return gap
+    told = gap.extra if gap else {"dropped": 0, "from_ts": lost[0].ts, "to_ts": lost[0].ts}
+    first = min(told["from_ts"], *(each.ts for each in lost))
+    last = max(told["to_ts"], *(each.ts for each in lost))
+    extra = {"dropped": told["dropped"] + len(lost), "from_ts": first, "to_ts": last, "reason": "disk full"}
+    return RecognitionEvent(
+        event_id="", seq=0, camera_id=CameraId("all"), track_id="gap", kind=EventKind.GAP, ts=last,
+        last_seen=last, clock=Clock.RTC, extra=extra,
+    )  # fmt: skip
 
 
 def _extra(due: DueEvent) -> dict[str, object]:

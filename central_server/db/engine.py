@@ -9,18 +9,35 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 WAIT_S = 15.0  # for another writer
+_WRITERS = 0x4861646972_02  # the name of PostgreSQL's lock that writers take, one after the other
 
 
 def open_engine(url: str) -> Engine:
-    """Return an engine for url. On SQLite a transaction that will write takes its lock at the start."""
+    """Return an engine for url. A transaction that will write waits at its start until no other does.
+
+    Use cases read a row, decide, and write it: two at once would undo each other's work without a word.
+    Raises OperationalError when another one writes for WAIT_S.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
+        _write_in_turn(engine)
+        return engine
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False})
     prepare_sqlite(engine)
     return engine
+
+
+def _write_in_turn(engine: Engine) -> None:
+    """Give PostgreSQL the one writer that SQLite has by nature."""
+    words = f"SELECT set_config('lock_timeout', '{WAIT_S:.0f}s', true), pg_advisory_xact_lock({_WRITERS})"
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql(words)
 
 
 def prepare_sqlite(engine: Engine) -> None:

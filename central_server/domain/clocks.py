@@ -36,6 +36,11 @@ class Boots:
         newest = [*rest.items(), (boot_id, (*known, reading)[-MOST_BUCKETS:])]
         return Boots(dict(newest[-MOST_BOOTS:]))
 
+    def heard_anew(self, boot_id: str, mono: int, now: int) -> "Boots":
+        """Return what is known when all readings of a boot before this one have become wrong."""
+        others = {boot: kept for boot, kept in self.readings.items() if boot != boot_id}
+        return Boots(others).heard(boot_id, mono, now)
+
     def at(self, boot_id: str, mono: int) -> int | None:
         """Return the server's clock when the monotonic clock of a boot stood at mono, ms; None: not known."""
         known = self.readings.get(boot_id)

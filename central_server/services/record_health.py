@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.clocks import boots_as_json, boots_from, correction
-from central_server.domain.clones import born
+from central_server.domain.clocks import TRUSTED_OFF_MS, boots_as_json, boots_from, correction
+from central_server.domain.clones import born, is_old_news
 from central_server.services.retire_models import change_model
 from common.events import (
     AgentState,
@@ -39,7 +39,7 @@ def record_state(agent_id: str, state: AgentState, work: UnitOfWork, now: dateti
 def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -> None:
     """Record what an agent is, and the cameras it looks after; one that it no longer has is disabled."""
     agent = work.session.get(Agent, agent_id)
-    if agent is None:
+    if agent is None or is_old_news(agent.instances, birth.instance, birth.sid, agent.sid):
         return
     change_model(work, agent, birth.model_id, now)
     agent.engine, agent.version, agent.spool_depth = birth.engine, birth.version, birth.spool_depth
@@ -48,7 +48,7 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     agent.config_applied, agent.config_tried = birth.config_gen, birth.config_wanted
     agent.config_origin = birth.config_origin.value
     agent.config_errors = [[each.key[:200], each.words[:400]] for each in birth.config_errors[:MOST_ERRORS]]
-    instances, is_clone = born(agent.instances, birth.instance)
+    instances, is_clone = born(agent.instances, birth.instance, birth.sid)
     agent.instances = list(instances)
     agent.cloned_at = now if is_clone else agent.cloned_at
     known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
@@ -97,6 +97,11 @@ def _follow_clock(agent: Agent, heartbeat: Heartbeat, now: datetime) -> int:
     boots = boots_from(agent.boots).heard(heartbeat.boot_id, heartbeat.mono, _ms(now))
     agent.boots = boots_as_json(boots)
     off = boots.off(heartbeat.boot_id, heartbeat.mono, heartbeat.ts)
+    is_right = heartbeat.clock is Clock.NTP and abs(heartbeat.ts - _ms(now)) <= TRUSTED_OFF_MS
+    if is_right and off is not None and abs(off) > TRUSTED_OFF_MS:  # our clock was set, or theirs stood still
+        boots = boots.heard_anew(heartbeat.boot_id, heartbeat.mono, _ms(now))
+        agent.boots = boots_as_json(boots)
+        off = boots.off(heartbeat.boot_id, heartbeat.mono, heartbeat.ts)
     agent.skew_ms = heartbeat.ts - _ms(now) if off is None else off
     agent.clock_off_ms = correction(off, is_synchronised=heartbeat.clock is Clock.NTP)
     return agent.clock_off_ms
@@ -111,7 +116,12 @@ def record_camera(agent_id: str, status: CameraStatus, work: UnitOfWork, now: da
     camera.detail = status.detail[:400]
     if camera.state in _STATES_WITH_COVERAGE:
         agent = work.session.get_one(Agent, agent_id)
-        camera.covered_since = min(instant(status.since - agent.clock_off_ms), now)
+        since = instant(status.since - agent.clock_off_ms)
+        if camera.covered_since is None:  # its clock may have been set since a heartbeat told it
+            age = timedelta(milliseconds=max(0, status.ts - status.since))
+            camera.covered_since = min(max(since, now - age), now)
+        else:
+            camera.covered_since = min(max(since, camera.covered_since), now)
 
 
 def park_message(topic: str, payload: bytes, reason: str, work: UnitOfWork, now: datetime) -> None:

@@ -20,8 +20,9 @@ from edge_agent.adapters import machine
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.identity_file import load_identity
 from edge_agent.adapters.mqtt_link import MQTTLink
-from edge_agent.adapters.outbox import Outbox, SpoolLimits, reported_to
+from edge_agent.adapters.outbox import Outbox, SpoolLimits
 from edge_agent.core.resighting import DueEvent
+from edge_agent.core.watermark import reported_to
 from edge_agent.hearing import AgentVoice
 from edge_agent.http_road import HTTPRoad
 from edge_agent.pipeline import Sighted
@@ -48,10 +49,12 @@ def main(home: Path, rate: float, people: int) -> None:
         )  # fmt: skip
 
     def heartbeat(sid: str) -> Heartbeat:
-        now, mono, spool = _now_ms(), machine.mono_ms(), outbox.state()
+        now, mono = _now_ms(), machine.mono_ms()
+        in_hand = [now - (mono - each) for each in recorder.in_hand()]
+        spool = outbox.state()
         health = CameraHealth(camera_id=camera, state=CameraState.ONLINE, since=started, fps=5.0)
         return Heartbeat(
-            sid=sid, ts=now, reported_to=reported_to(now, spool, recorder.in_hand()), mono=mono,
+            sid=sid, ts=now, reported_to=reported_to(now, spool.oldest_ts, in_hand), mono=mono,
             boot_id=machine.boot_id(), spool_depth=spool.depth, interval_s=HEARTBEAT_S, cameras=(health,),
         )  # fmt: skip
 
@@ -59,7 +62,12 @@ def main(home: Path, rate: float, people: int) -> None:
     link = MQTTLink(identity, outbox, voice, heartbeat_s=HEARTBEAT_S)
     api = CentralAPI.of(identity)
     road = HTTPRoad(
-        api, AgentTopics(identity.agent_id), outbox, voice, lambda: link.offline_s() > FALL_BACK_AFTER_S
+        api,
+        AgentTopics(identity.agent_id),
+        outbox,
+        voice,
+        lambda: link.offline_s() > FALL_BACK_AFTER_S,
+        closed=link.introduce_again,
     )
     for part in (recorder, link, road):
         part.start()

@@ -73,9 +73,25 @@ def load_percent() -> float | None:
         return None
 
 
+def steady_s() -> float:
+    """Return the clock that never jumps, in s; on Linux it counts from the boot, for every process alike.
+
+    Python's own monotonic clock stands still while a machine sleeps: nothing was watched then.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 def mono_ms() -> int:
-    """Return the clock that never jumps, in ms; on Linux it counts from the boot, for every process alike."""
-    return time.monotonic_ns() // 1_000_000
+    """Return the clock that never jumps, in ms."""
+    return round(steady_s() * 1000)
+
+
+def utc_ms_at(steady: float) -> int:
+    """Return what the wall clock, as it stands now, would have said when steady_s() was that; ms UTC.
+
+    An instant that was read off the wall clock is wrong once that clock has been set.
+    """
+    return time.time_ns() // 1_000_000 - round((steady_s() - steady) * 1000)
 
 
 @cache

@@ -139,9 +139,10 @@ class MQTTLink:
             elif session.protocol_refused:
                 self._protocol = "311" if self._protocol == "5" else "5"
             failures, refusals = failures + 1, refusals + session.is_stranger
+            self.moved_s = time.monotonic()  # a dead DNS may have taken a minute, and may take another
             if refusals >= REFUSALS and self._renew_account():
                 failures = refusals = 0
-            self.phase = LinkPhase.WAITING
+            self.phase, self.moved_s = LinkPhase.WAITING, time.monotonic()
             most_s = min(self.most_wait_s, BRISK_WAIT_S) if self.offline_s() < BRISK_S else self.most_wait_s
             self._stopping.wait(delay_s(failures, chance=random(), most_s=most_s))
         self.phase = LinkPhase.STOPPED
@@ -267,12 +268,12 @@ class _Session:
 
     def _introduce(self) -> None:
         """Say who we are and how the cameras are, and begin again with the first unacknowledged event."""
-        self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
         self._tell_birth()
         self.drain.rewind()
 
     def _tell_birth(self) -> None:
         self.link._has_changed.clear()  # first: what changes from here on is told again
+        self._publish(self.topics.state, self._state(LinkState.ONLINE), retain=True)
         self._publish(self.topics.birth, self.link.voice.birth(self.sid), retain=True)
         self.told.forget()
         self.heartbeat_due = self.cameras_due = 0.0

@@ -17,9 +17,12 @@ from typing import Any
 from common import wire
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
 from common.ids import AgentId, CameraId
+from edge_agent.adapters.machine import boot_id
+from edge_agent.adapters.spool_rows import as_sent, fitting, instant_of
+from edge_agent.core.watermark import Instant
 
-ENVELOPE_OVERHEAD = 200  # bytes around the events of a message
 ROW_OVERHEAD = 60  # bytes of SQLite around a body, roughly
+NUMBERS_LOST = 1000  # at most, with the power, though the disk had promised to keep them
 GAP_ROOM = 0.05  # what is dropped beyond the limit, so that dropping is rare
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -56,6 +59,7 @@ class SpoolState:
     depth: int
     oldest_ts: int | None
     dropped: int
+    first: Instant | None = None  # of the event with the lowest number
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Outbox:
         with _translated(path):
             self._db = _open(path)
             self.epoch = self._meta("epoch") or self._new_epoch()
+            self._skip_lost_numbers()
             self._last = self._scalar("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
             self._offered = self._last  # a former process may have sent any of them
             self.acked = int(self._meta("acked") or 0)  # the highest number that the server has had
@@ -104,7 +109,7 @@ class Outbox:
         The seq and event_id of a draft are ignored. Makes room first when the spool is at a limit.
         """
         with self._transaction():
-            self._make_room(now)
+            self._make_room(now, drafts[-1] if drafts else None)
             stored = [self._insert(draft) for draft in drafts]
             for event in stored:
                 if event.snapshot:
@@ -131,12 +136,12 @@ class Outbox:
 
     # -- giving up, aloud ------------------------------------------------------------------------------------
 
-    def _make_room(self, now: int) -> None:
-        """Drop what is too old, and what is too much: unknown faces first, then the oldest."""
-        dropped: list[tuple[int, int]] = []
-        oldest = self._scalar("SELECT ts FROM event WHERE kind != 'gap' ORDER BY seq LIMIT 1")
-        if oldest is not None and oldest < now - self.limits.max_age_ms:
-            dropped += self._drop("ts < ?", (now - int(self.limits.max_age_ms * (1 - GAP_ROOM)),))
+    def _make_room(self, now: int, newest: RecognitionEvent | None) -> None:
+        """Drop what is too old, and what is too much: unknown faces first, then the oldest.
+
+        newest: the last of what is to be stored now; it tells the clocks.
+        """
+        dropped = self._drop_aged(now, newest) if newest else []
         if self._bytes > self.limits.max_bytes:
             excess = int(self._bytes - self.limits.max_bytes * (1 - GAP_ROOM))
             dropped += self._drop_oldest(excess, "AND kind = 'unknown'")
@@ -144,6 +149,31 @@ class Outbox:
             dropped += self._drop_oldest(excess, "")
         if dropped:
             self._tell_gap(dropped, now)
+
+    def _drop_aged(self, now: int, newest: RecognitionEvent) -> list[tuple[int, int]]:
+        """Drop what is too old by a clock that can be believed.
+
+        Of this boot that is the steady one: the wall clock may have been set since. Of other boots only the
+        wall clock tells, if it is synchronised.
+        """
+        oldest = self._first("WHERE kind != 'gap'")
+        if oldest is None:
+            return []
+        is_own, is_right = oldest.boot_id == newest.boot_id != "", newest.clock is Clock.NTP
+        age_ms = newest.mono - oldest.mono if is_own else now - oldest.ts if is_right else 0
+        if age_ms <= self.limits.max_age_ms:
+            return []
+        most_ms = int(self.limits.max_age_ms * (1 - GAP_ROOM))
+        own, own_before, before = (
+            newest.boot_id or None,
+            newest.mono - most_ms,
+            now - most_ms if is_right else 0,
+        )
+        boot = "CASE WHEN json_valid(body) THEN json_extract(body, '$.boot_id') END"
+        return self._drop(
+            f"CASE {boot} WHEN ? THEN json_extract(body, '$.mono') < ? ELSE ts < ? END",
+            (own, own_before, before),
+        )
 
     def _drop_oldest(self, excess: int, which: str) -> list[tuple[int, int]]:
         chosen: list[int] = []
@@ -157,7 +187,7 @@ class Outbox:
             chosen.append(seq)
         return [each for seq in chosen for each in self._drop("seq = ?", (seq,))]
 
-    def _drop(self, which: str, arguments: tuple[int, ...]) -> list[tuple[int, int]]:
+    def _drop(self, which: str, arguments: tuple[int | str | None, ...]) -> list[tuple[int, int]]:
         rows = self._db.execute(
             f"DELETE FROM event WHERE kind != 'gap' AND {which} RETURNING seq, ts, length(body)", arguments
         ).fetchall()
@@ -207,7 +237,7 @@ class Outbox:
             ).fetchall()
             if not rows:
                 return None
-            events = _fitting(self._written(seq, body) for seq, body in rows)
+            events = fitting(as_sent(self._event_id(seq), seq, body) for seq, body in rows)
             last = rows[len(events) - 1][0]
             self._offered = max(self._offered, last)
             first = self._scalar("SELECT min(seq) FROM event")
@@ -221,9 +251,6 @@ class Outbox:
                 )
             )
             return Batch(frame.replace(b"[]", b"[" + b",".join(events) + b"]", 1), last, len(events))
-
-    def _written(self, seq: int, body: str) -> bytes:
-        return f'{{"event_id":"{self._event_id(seq)}","seq":{seq},{body[1:]}'.encode()
 
     def _read(self, seq: int, body: str) -> RecognitionEvent:
         fields = json.loads(body) | {"seq": seq, "event_id": self._event_id(seq)}
@@ -255,10 +282,20 @@ class Outbox:
         """Return the highest number ever given in this file."""
         return self._last
 
+    @property
+    def depth(self) -> int:
+        """How many events are held; asks no disk, so that it can always be told."""
+        return self._depth
+
     def state(self) -> SpoolState:
         with self._lock, _translated(self.path):
             oldest = self._scalar("SELECT min(ts) FROM event")
-            return SpoolState(self._depth, oldest, int(self._meta("dropped") or 0))
+            return SpoolState(self._depth, oldest, int(self._meta("dropped") or 0), self._first())
+
+    def _first(self, which: str = "") -> Instant | None:
+        """Return when the event with the lowest number was."""
+        row = self._db.execute(f"SELECT ts, body FROM event {which} ORDER BY seq LIMIT 1").fetchone()
+        return None if row is None else instant_of(*row)
 
     def snapshots_to_send(self, most: int = 20) -> list[PendingSnapshot]:
         """Return crops whose events the server has acknowledged, oldest first."""
@@ -282,13 +319,13 @@ class Outbox:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock, _translated(self.path):
-            counted = self._bytes, self._depth, self._last, self.acked
+            counted = self._bytes, self._depth, self._last, self.acked, self.epoch
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._bytes, self._depth, self._last, self.acked = counted
+                self._bytes, self._depth, self._last, self.acked, self.epoch = counted
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
@@ -303,30 +340,23 @@ class Outbox:
     def _set_meta(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def _skip_lost_numbers(self) -> None:
+        """Leave out some numbers after each start of the machine: not every disk keeps what it promised.
+
+        An event with the number of one that the server has would be taken for that one, and lost.
+        """
+        before = self._meta("boot")
+        if before == boot_id():
+            return
+        if before is not None:
+            skip = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'event'"
+            self._db.execute(skip, (NUMBERS_LOST,))
+        self._set_meta("boot", boot_id())
+
     def _new_epoch(self) -> str:
         self.epoch = secrets.token_hex(4)
         self._set_meta("epoch", self.epoch)
         return self.epoch
-
-
-def reported_to(now: int, spool: SpoolState, in_hand: Iterable[int]) -> int:
-    """Return the agent's watermark, ms UTC: no event at or before it is still to come.
-
-    in_hand: timestamps of frames being looked at and of events not yet stored.
-    """
-    pending = [*in_hand, *([] if spool.oldest_ts is None else [spool.oldest_ts])]
-    return min([now, *(ts - 1 for ts in pending)])
-
-
-def _fitting(events: Iterable[bytes]) -> list[bytes]:
-    """Return as many of events, one at least, as fit into one message."""
-    chosen, room = [], wire.MAX_MESSAGE_BYTES - ENVELOPE_OVERHEAD
-    for event in events:
-        room -= len(event) + 1
-        if chosen and room < 0:
-            break
-        chosen.append(event)
-    return chosen
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -53,9 +53,10 @@ class VideoSource:
         self._ready = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"video-{camera.camera_id}", daemon=True)
-        self._state, self._reason, self._since_ms = CameraState.OFFLINE, CameraReason.STARTING, _utc_ms()
+        self._state, self._reason = CameraState.OFFLINE, CameraReason.STARTING
+        self._since = machine.steady_s()  # the wall clock may be set while a state lasts
         self._offered: deque[float] = deque(maxlen=1000)
-        self._pictured = 0.0  # monotonic: the newest picture
+        self._pictured = 0.0  # steady: the newest picture
         self._dropped = self._index = self._sampled = 0
         self._detail = DetailStream(camera, retry=retry) if camera.sub_url else None
         self._moved_s = time.monotonic()  # when the thread last went round, or will after a wait
@@ -83,6 +84,10 @@ class VideoSource:
             frame, self._slot = self._slot, None
             return frame
 
+    def waiting(self) -> Frame | None:
+        """Return the frame that is to be taken next, if there is one already."""
+        return self._slot
+
     def pulse(self) -> Pulse:
         """Return when the thread last moved: by a picture, a failure, or a wait for the next attempt."""
         most_s = LONGEST_ROUND_S + self._camera.open_timeout_s + self._camera.read_timeout_s
@@ -93,23 +98,22 @@ class VideoSource:
             now = time.monotonic()
             recent = [at for at in self._offered if now - at <= FPS_WINDOW_S]
             span = min(FPS_WINDOW_S, now - recent[0]) if recent else 0.0
-            state, reason, since_ms = self._state, self._reason, self._since_ms
-            if state is CameraState.ONLINE and now - self._pictured > self._most_blind_s:
-                state, reason = CameraState.OFFLINE, CameraReason.STALLED
-                since_ms = _utc_ms() - round((now - self._pictured) * 1000)
+            state, reason, since = self._state, self._reason, self._since
+            if state is CameraState.ONLINE and self._was_blind(machine.steady_s()):
+                state, reason, since = CameraState.OFFLINE, CameraReason.STALLED, self._pictured
             return SourceHealth(
                 state=state,
                 reason=reason,
-                since_ms=since_ms,
+                since_ms=machine.utc_ms_at(since),
                 fps=len(recent) / span if span > 0.5 else 0.0,
                 last_frame_age_ms=round((now - self._offered[-1]) * 1000) if self._offered else None,
                 dropped=self._dropped,
                 sampled=self._sampled,
             )
 
-    @property
-    def _most_blind_s(self) -> float:
-        return max(BLIND_AFTER_S, 3 / self._camera.sample_fps)
+    def _was_blind(self, steady: float) -> bool:
+        """Tell whether there was no picture for so long by then that somebody may have passed unseen."""
+        return steady - self._pictured > most_blind_s(self._camera)
 
     def _run(self) -> None:
         failures = 0
@@ -161,9 +165,12 @@ class VideoSource:
                     picture = picture.without(self._camera.mask)
                 self._dropped += self._slot is not None
                 self._index += 1
-                self._pictured = now
+                steady = machine.steady_s()
+                if self._was_blind(steady):  # with the stream open, or while the whole box stood still
+                    self._since = steady
+                self._pictured = steady
                 closer = partial(self._detail.picture, now) if self._detail else None
-                self._slot = Frame(picture, _utc_ms(), round(now * 1000), self._index, closer)
+                self._slot = Frame(picture, _utc_ms(), round(steady * 1000), self._index, closer)
                 self._ready.notify()
         self._now_is(CameraState.ONLINE, CameraReason.NONE)
 
@@ -171,7 +178,7 @@ class VideoSource:
         with self._ready:
             changed = (state, reason) != (self._state, self._reason)
             if state is not self._state:
-                self._since_ms = _utc_ms()
+                self._since = machine.steady_s()
             self._state, self._reason = state, reason
         level = (
             logging.DEBUG
@@ -183,6 +190,11 @@ class VideoSource:
         if changed or more:
             where, why = self._camera.shown_url, f" ({reason.value})" if reason.value else ""
             log.log(level, "camera %s at %s: %s%s%s", self._camera.camera_id, where, state.value, why, more)
+
+
+def most_blind_s(camera: CameraConfig) -> float:
+    """Return for how long there may be no picture before the camera counts as away."""
+    return max(BLIND_AFTER_S, 3 / camera.sample_fps)
 
 
 def _utc_ms() -> int:

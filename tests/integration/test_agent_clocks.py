@@ -15,6 +15,7 @@ from common.events import (
     AgentState,
     Birth,
     CameraHealth,
+    CameraInfo,
     CameraState,
     CameraStatus,
     Clock,
@@ -175,7 +176,13 @@ def test_two_boxes_with_one_identity_are_reported_once(plant):
 
     def born(instance: str, at: datetime) -> None:
         birth = Birth(
-            sid=instance, ts=ms(at), version="1", model_id="m", engine="none", epoch="e", instance=instance
+            sid=f"{instance}-{ms(at)}",
+            ts=ms(at),
+            version="1",
+            model_id="m",
+            engine="none",
+            epoch="e",
+            instance=instance,
         )
         with UnitOfWork(plant) as work:
             record_birth(AGENT, birth, work, at)
@@ -191,3 +198,51 @@ def test_two_boxes_with_one_identity_are_reported_once(plant):
     with UnitOfWork(plant) as work:
         evaluate_site(work, "plant", builders.the_rules(), now=EIGHT + 16 * MINUTE)
     assert next(each for each in rows(plant, Alert) if each.kind == "agent_cloned").state == "closed"
+
+
+def test_coverage_begins_late_rather_than_early_when_a_clock_was_just_set(plant):
+    """A fast box is set right, and tells of a camera before the next heartbeat tells of its clock."""
+    beat(plant, EIGHT, off=2 * HOUR)
+    since, at = EIGHT + 5 * MINUTE, EIGHT + 6 * MINUTE
+    for state, when in ((CameraState.OFFLINE, since - MINUTE), (CameraState.ONLINE, since)):
+        said = CameraStatus(camera_id=CAMERA, state=state, since=ms(when), ts=ms(when + MINUTE))
+        with UnitOfWork(plant) as work:
+            record_camera(AGENT, said, work, at)
+    (camera,) = rows(plant, Camera)
+    assert camera.covered_since == since
+
+
+def test_a_box_that_slept_is_dated_rightly_again(plant):
+    """Where the steady clock stood still meanwhile, a synchronised wall clock tells what it is worth now."""
+    beat(plant, EIGHT, off=timedelta(0), clock=Clock.NTP)
+    at = EIGHT + 3 * HOUR
+    said = Heartbeat(
+        sid="s", ts=ms(at), reported_to=ms(at), mono=mono(EIGHT + MINUTE), boot_id=BOOT, clock=Clock.NTP
+    )
+    with UnitOfWork(plant) as work:
+        record_heartbeat(AGENT, said, work, at)
+    (agent,) = rows(plant, Agent)
+    assert (agent.clock_off_ms, agent.reported_to) == (0, at)
+    record(plant, seen(1, at, off=timedelta(0), clock=Clock.NTP, mono=mono(EIGHT + MINUTE)), now=at)
+    (event,) = rows(plant, Event)
+    assert event.ts == at
+
+
+def test_a_birth_that_the_broker_kept_disables_no_camera(plant):
+    """The agent goes by HTTPS with another camera; a server that begins to listen hears the old hello."""
+
+    def hello(sid: str, camera: str, *, is_kept: bool = False) -> None:
+        birth = Birth(
+            sid=sid, ts=0, version="1", model_id="m", engine="none", epoch="e", instance="one",
+            cameras=(CameraInfo(camera_id=CameraId(camera)),),
+        )  # fmt: skip
+        with UnitOfWork(plant) as work:
+            if not is_kept:
+                record_state(AGENT, AgentState(state=LinkState.ONLINE, sid=sid, ts=0), work, EIGHT)
+            record_birth(AGENT, birth, work, EIGHT)
+
+    hello("mqtt", CAMERA)
+    hello("http", "new-cam")
+    hello("mqtt", CAMERA, is_kept=True)
+    states = {each.camera_id: each.state for each in rows(plant, Camera)}
+    assert states[CAMERA] == "disabled" and states["new-cam"] != "disabled"

@@ -15,7 +15,7 @@ from common import topics, wire
 from common.events import Birth, CameraInfo, CameraState, CameraStatus, CommandResult, Heartbeat
 from common.ids import CameraId
 from common.letters import bundle
-from edge_agent.adapters.central_api import CentralAPI
+from edge_agent.adapters.central_api import CentralAPI, CentralError
 from edge_agent.http_road import HTTPRoad
 from tests.agent_world import AgentWorld, an_agent_world
 from tests.link_world import Edge, running, wait_until
@@ -179,3 +179,57 @@ def test_the_link_knows_for_how_long_it_has_been_cut_off(box):
     with running(box.edge.link):
         wait_until(lambda: time.monotonic() - began > 0.3)
         assert box.edge.link.offline_s() >= 0.3
+
+
+def test_what_did_not_get_through_is_told_again(world, box):
+    """A command's result and a camera's state survive a server that is away when they are told."""
+    real, letters = box.road._api, []
+
+    class Away:
+        """The server's address while nobody answers there."""
+
+        def post_messages(self, given):
+            letters.append(given)
+            raise CentralError("nobody answers")
+
+    box.road._api = Away()
+    box.road.send_result(CommandResult(command_id="c-1", ok=True, ts=0, detail="done"))
+    with running(box):
+        wait_until(lambda: letters, about="the server is asked")
+        box.road._api = real
+        wait_until(lambda: box.road.is_open, about="the server answers")
+    assert any("c-1" in each.topic for each in world.web.rows(models.BadMessage)), "nobody asked for it"
+
+
+def test_the_broker_has_the_last_word_when_it_is_back(box):
+    """A hello by this road may be recorded after the link's: the link then introduces itself again."""
+    said = []
+    box.road._closed = lambda: said.append("closed")
+    with running(box):
+        wait_until(lambda: box.road.is_open, about="the road is open")
+        assert said == []
+        box.is_blocked = False
+        wait_until(lambda: said, about="it is closed")
+    assert said == ["closed"]
+
+
+def test_what_changes_during_a_hello_is_told_by_another(world, box):
+    """A configuration that comes into force while the request is under way is not forgotten."""
+    real, hellos = box.road._api, []
+
+    class Slow:
+        """The server, while something changes at the agent."""
+
+        def post_messages(self, given):
+            if any(topic.endswith("/birth") for topic, _ in given):
+                hellos.append(given)
+                if len(hellos) == 1:
+                    box.road.introduce_again()
+            return real.post_messages(given)
+
+        post_events = real.post_events
+
+    box.road._api = Slow()
+    with running(box):
+        wait_until(lambda: len(hellos) == 2, about="a second hello")
+    assert box.road._session.is_introduced

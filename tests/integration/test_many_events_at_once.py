@@ -1,6 +1,8 @@
 """A batch of envelopes is recorded as its events one by one would be, on SQLite and on PostgreSQL."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -126,3 +128,21 @@ def test_an_unreadable_event_holds_its_place(plant):
     with UnitOfWork(plant) as work:
         blank = next(each for each in work.session.query(Event) if each.seq == 2)
     assert (blank.kind, blank.extra) == ("gap", {"unreadable": "no camera_id"})
+
+
+def test_two_who_write_at_once_do_not_undo_each_others_work(plant):
+    """The evaluation reads a presence and writes it; a sighting between the two would be forgotten."""
+
+    def count_up(_: int) -> None:
+        with UnitOfWork(plant) as work:
+            mark = work.session.get_one(EventMark, ("plant-agent", "e"))
+            before = mark.repeats
+            time.sleep(0.01)  # not to pass: it makes the fault that is looked for certain
+            mark.repeats = before + 1
+
+    record(plant, Delivery("plant-agent", envelope(seen(1))))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count_up, range(12)))
+
+    with UnitOfWork(plant) as work:
+        assert work.session.get_one(EventMark, ("plant-agent", "e")).repeats == 12

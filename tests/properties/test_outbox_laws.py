@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import wire
-from common.events import Ack, EventKind, RecognitionEvent
+from common.events import Ack, Clock, EventKind, RecognitionEvent
 from common.ids import AgentId, CameraId
-from edge_agent.adapters.outbox import Outbox, OutboxDamaged, OutboxFull, SpoolLimits, SpoolState, reported_to
+from edge_agent.adapters.outbox import Outbox, OutboxDamaged, OutboxFull, SpoolLimits
+from edge_agent.core.watermark import reported_to
 
 GATE = AgentId("gate")
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,7 +135,7 @@ def test_what_is_too_old_is_given_up_aloud(tmp_path):
     """An event older than the age limit makes way for a gap that tells of it."""
     outbox = spool(tmp_path, max_age_ms=60_000)
     outbox.append([draft(1_700_000_000_000)], now=1_700_000_000_000)
-    outbox.append([draft(1_700_000_100_000)], now=1_700_000_100_000)
+    outbox.append([draft(1_700_000_100_000, clock=Clock.NTP)], now=1_700_000_100_000)
 
     kinds = [(event.seq, event.kind.value) for event in held(outbox)]
 
@@ -221,7 +222,7 @@ def test_a_crop_is_due_when_its_event_is_acknowledged(tmp_path):
 @given(st.integers(0, 100), st.one_of(st.none(), st.integers(0, 100)), st.lists(st.integers(0, 100)))
 def test_the_watermark_is_before_everything_still_to_come(now, oldest, in_hand):
     """No event that the server lacks is at or before the watermark, which is never later than now."""
-    mark = reported_to(now, SpoolState(0 if oldest is None else 1, oldest, 0), in_hand)
+    mark = reported_to(now, oldest, in_hand)
 
     assert mark <= now
     assert all(mark < ts for ts in [*in_hand, *([oldest] if oldest is not None else [])])
