@@ -21,6 +21,7 @@ Command = Callable[[ServerConfig, argparse.Namespace], int]
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code: 0 done, 1 failed, 2 called wrongly or badly configured."""
     given = parser().parse_args(arguments)
+    os.umask(0o077)  # faces and attendance: what is written is for this user alone
     try:
         config = read_server_config(os.environ)
     except SettingsError as error:
@@ -70,7 +71,7 @@ def _people(add: Callable[..., argparse.ArgumentParser]) -> None:
     new = user.add_parser("add", help="make an account; the password comes from standard input or is made up")
     new.add_argument("name")
     new.add_argument("--role", choices=("admin", "hr", "supervisor", "viewer"), default="viewer")
-    new.add_argument("--language", choices=("id", "en"), default="id")
+    new.add_argument("--language", choices=("id", "en"), help="of their pages (HADIR_LANGUAGE)")
     new.add_argument("--employee", help="the employee code of this person, e.g. of a supervisor")
     new.set_defaults(command=commands.add_user)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
+from sqlalchemy.engine import make_url
 
 from central_server.adapters import qr_code
 from central_server.adapters.report_files import RENDERERS
@@ -23,6 +24,7 @@ from central_server.db.queries.faces import holders_of
 from central_server.db.queries.places import read_places
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.holding import Hold
+from central_server.private_home import keep_private
 from central_server.services.audit import note
 from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
 from central_server.services.import_people import import_people
@@ -45,6 +47,7 @@ class CommandError(Exception):
 
 
 def migrate(config: ServerConfig, _given: argparse.Namespace) -> int:
+    keep_private(config.home)
     migrations.upgrade(config.database_url)
     print("The database is up to date.")
     return 0
@@ -59,7 +62,7 @@ def add_user(config: ServerConfig, given: argparse.Namespace) -> int:
                 username=given.name,
                 password=password,
                 role=given.role,
-                language=given.language,
+                language=given.language or config.language,
                 employee_id=given.employee,
                 now=_now(),
                 actor=_actor(),
@@ -265,12 +268,23 @@ def purge(config: ServerConfig, _given: argparse.Namespace) -> int:
 
 @contextmanager
 def _work(config: ServerConfig) -> Iterator[UnitOfWork]:
+    _require_database(config)
     engine: Engine = open_engine(config.database_url)
     try:
         with UnitOfWork(engine) as work:
             yield work
     finally:
         engine.dispose()
+
+
+def _require_database(config: ServerConfig) -> None:
+    """Say which database is missing, rather than make an empty one beside the one that is meant."""
+    url = make_url(config.database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        raise CommandError(
+            f"There is no database at {url.database}. Is this the server's environment (HADIR_HOME, "
+            "DATABASE_URL)? A new server begins with `hadir server migrate`."
+        )
 
 
 def _require_site(work: UnitOfWork, site_id: str) -> Site:

@@ -275,8 +275,9 @@ def _kept_secret(settings: Settings, path: Path) -> str:
     try:
         if path.exists():
             return path.read_text().strip()
-        path.parent.mkdir(parents=True, exist_ok=True)
         secret = secrets.token_urlsafe(32)
+        if not path.parent.is_dir():
+            return secret  # nothing is kept here yet, and a command that only looks shall not begin it
         path.touch(mode=0o600)
         path.write_text(secret)
         return secret

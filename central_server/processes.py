@@ -7,6 +7,7 @@ from typing import Any
 
 from central_server.config import ServerConfig
 from central_server.db.migrate import upgrade
+from central_server.private_home import keep_private
 
 WEB_THREADS = 100  # each open live page holds one
 
@@ -15,6 +16,7 @@ def run(config: ServerConfig, _given: argparse.Namespace) -> int:
     """Bring the database up to date, then run the broker (if embedded), web and worker until told to stop."""
     from central_server.supervisor import ProcessSpec, supervise
 
+    keep_private(config.home)
     upgrade(config.database_url)
     names = (["broker"] if config.broker.accounts_dir else []) + ["web", "worker"]
     specs = tuple(

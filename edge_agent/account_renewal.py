@@ -60,7 +60,8 @@ class AccountRenewal:
         except CentralError as error:
             if not error.permanent:
                 self._not_before = self._clock() + RETRY_S
-            if error.revoked:
+            if error.revoked:  # a mistake, perhaps, that is soon taken back
+                self._not_before = self._clock() + RETRY_S
                 self._revoked()
             log.error("the account at the broker cannot be renewed: %s", error)
             return None

@@ -40,6 +40,7 @@ TURN_S = 0.05
 MOST_AT_ONCE = 200  # messages of one transaction
 MOST_IN_FLIGHT = 500
 POST_EVERY_S = 1.0
+AGAIN_S = 300.0  # between two warnings of the same trouble
 NEVER_EXPIRES = 0xFFFFFFFF
 DATABASE_TROUBLE = (OperationalError, InterfaceError, TimeoutError)
 
@@ -66,7 +67,7 @@ class Subscriber:
         self._protocol = protocol_of(config.broker)
         self._stopping, self._nudged = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
-        self._last_words = ""
+        self._last_words, self._told_s = "", float("-inf")
 
     def start(self) -> None:
         self._thread.start()
@@ -112,9 +113,11 @@ class Subscriber:
             self._stopping.wait(delay_s(failures, chance=random(), most_s=self.most_wait_s))
 
     def _complain(self, words: str) -> None:
-        level = logging.DEBUG if words == self._last_words else logging.WARNING
-        self._last_words = words
-        log.log(level, "%s", words)
+        """Say it aloud, and the same again now and then: it may be a wrong password in the settings."""
+        is_news = words != self._last_words or time.monotonic() - self._told_s > AGAIN_S
+        if is_news:
+            self._last_words, self._told_s = words, time.monotonic()
+        log.log(logging.WARNING if is_news else logging.DEBUG, "%s", words)
 
 
 class _Session:
@@ -193,7 +196,10 @@ class _Session:
             raise SubscriberError(f"{where} does not answer to MQTT {protocol}")
         if self.answer.is_failure:
             self.protocol_refused = "protocol" in str(self.answer).lower()
-            raise SubscriberError(f"{where} refused {broker.username!r}: {self.answer}")
+            raise SubscriberError(
+                f"{where} refused {broker.username!r}: {self.answer}; "
+                "look at HADIR_BROKER_USER and HADIR_BROKER_PASSWORD"
+            )
         self._subscribe(where)
 
     def _subscribe(self, where: str) -> None:

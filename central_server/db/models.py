@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from central_server.db.base import Base
@@ -48,7 +48,9 @@ class Agent(Base):
     heartbeat_at: Mapped[datetime | None]  # by the server's clock
     heartbeat_interval_s: Mapped[float] = mapped_column(default=15.0)
     reported_to: Mapped[datetime | None]  # the watermark: every event up to here has been recorded
-    skew_ms: Mapped[int | None]  # the agent's clock minus the server's, as well as it is known
+    skew_ms: Mapped[int | None] = mapped_column(
+        BigInteger
+    )  # the agent's clock minus the server's, as well as it is known
     clock: Mapped[str] = mapped_column(String(8), default="rtc")
     spool_depth: Mapped[int] = mapped_column(default=0)
     spool_oldest_at: Mapped[datetime | None]
@@ -61,7 +63,7 @@ class Agent(Base):
     instances: Mapped[list[str]] = mapped_column(default=list)  # processes born, the newest last; a few
     cloned_at: Mapped[datetime | None]  # when two live processes with this identity were last noticed
     boots: Mapped[dict[str, Any]] = mapped_column(default=dict)  # domain.clocks: readings by boot
-    clock_off_ms: Mapped[int] = mapped_column(default=0)  # taken off the instants it says
+    clock_off_ms: Mapped[int] = mapped_column(BigInteger, default=0)  # taken off the instants it says
     config_gen: Mapped[int] = mapped_column(default=0)  # wanted: the newest AgentConfig; 0: none
     config_applied: Mapped[int] = mapped_column(default=0)  # in force, as the agent last said
     config_tried: Mapped[int] = mapped_column(default=0)  # the newest that the agent has tried
@@ -315,7 +317,7 @@ class Event(Base):
     business_date: Mapped[date]
     is_late: Mapped[bool] = mapped_column(default=False)  # arrived too long after it happened to be news
     clock: Mapped[str] = mapped_column(String(8), default="rtc")
-    clock_off_ms: Mapped[int] = mapped_column(default=0)  # taken off the agent's ts and last_seen
+    clock_off_ms: Mapped[int] = mapped_column(BigInteger, default=0)  # taken off the agent's ts and last_seen
     frames: Mapped[int] = mapped_column(default=0)
     quality: Mapped[float | None]
     model_id: Mapped[str] = mapped_column(String(120), default="")

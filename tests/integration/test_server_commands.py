@@ -275,3 +275,29 @@ def test_the_operator_is_told_who_holds_a_face(hadir, server):
     assert answer.returncode == 0, answer.stderr
     assert "plant-agent (Plant One): may still hold it" in answer.stdout
     assert hadir("who-holds", "NOBODY").stdout == "No box holds the face of NOBODY.\n"
+
+
+def test_nobody_else_looks_into_the_servers_folder(tmp_path):
+    """Made by hand and open to all, as a careless shell makes it: the first command shuts it."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    environment = os.environ | {"HADIR_HOME": str(home)}
+    subprocess.run(
+        ["bash", "-c", f"umask 022; exec {sys.executable} -m central_server migrate"],
+        env=environment, cwd=Path(__file__).parents[2], check=True, capture_output=True,
+    )  # fmt: skip
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o077 for path in home.rglob("*")} == {0}
+
+
+def test_a_forgotten_environment_makes_no_second_server(tmp_path):
+    """A command that only looks says which database is missing, and leaves nothing behind."""
+    home = tmp_path / "nowhere"
+    done = subprocess.run(
+        [sys.executable, "-m", "central_server", "agent", "list"],
+        env=os.environ | {"HADIR_HOME": str(home)}, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"There is no database at {home / 'hadir.db'}" in done.stderr
+    assert not home.exists()

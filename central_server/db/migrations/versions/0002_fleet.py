@@ -55,11 +55,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_DayDue_marked_at'), ['marked_at'], unique=False)
 
     with op.batch_alter_table('Agent', schema=None) as batch_op:
+        batch_op.alter_column('skew_ms', existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=True)
         batch_op.add_column(sa.Column('road', sa.String(length=8), nullable=False, server_default='mqtt'))
         batch_op.add_column(sa.Column('instances', sa.JSON(), nullable=False, server_default='[]'))
         batch_op.add_column(sa.Column('cloned_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('boots', sa.JSON(), nullable=False, server_default='{}'))
-        batch_op.add_column(sa.Column('clock_off_ms', sa.Integer(), nullable=False, server_default='0'))
+        batch_op.add_column(sa.Column('clock_off_ms', sa.BigInteger(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_gen', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_applied', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('config_tried', sa.Integer(), nullable=False, server_default='0'))
@@ -70,7 +71,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('repeats', sa.Integer(), nullable=False, server_default='0'))
 
     with op.batch_alter_table('Event', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('clock_off_ms', sa.Integer(), nullable=False, server_default='0'))
+        batch_op.add_column(sa.Column('clock_off_ms', sa.BigInteger(), nullable=False, server_default='0'))
 
 
 
@@ -82,6 +83,7 @@ def downgrade() -> None:
         batch_op.drop_column('repeats')
 
     with op.batch_alter_table('Agent', schema=None) as batch_op:
+        batch_op.alter_column('skew_ms', existing_type=sa.BigInteger(), type_=sa.Integer(), existing_nullable=True)
         batch_op.drop_column('config_errors')
         batch_op.drop_column('config_origin')
         batch_op.drop_column('config_tried')
