@@ -150,6 +150,13 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
     )
 
 
+def camera_lines(session: Session, agent: Agent, places: Places, *, now: datetime) -> dict[str, CameraLine]:
+    """Return how each camera of one agent is, by camera."""
+    is_heard = fault_of(_facts(agent), now) is None
+    rows = session.scalars(select(Camera).where(Camera.agent_id == agent.agent_id))
+    return {each.camera_id: _camera(each, places, is_heard=is_heard) for each in rows}
+
+
 def _facts(row: Agent) -> AgentFacts:
     return AgentFacts(
         agent_id=row.agent_id,
