@@ -172,10 +172,11 @@ def edit(agent_id: str, camera_id: str) -> ResponseReturnValue:
         base, taken_back = _base(agent), _taken_back(agent)
     except SealBroken:
         base, taken_back = None, ()
-    for each in (*(base.cameras if base else ()), *taken_back):
-        if each.camera_id == camera_id:
-            return _camera_page(agent_id, each)
-    abort(404)
+    cameras = (*(base.cameras if base else ()), *taken_back)
+    found = next((each for each in cameras if each.camera_id == camera_id), None)
+    if found is None:
+        abort(404)
+    return _camera_page(agent_id, found)
 
 
 def _camera_page(agent_id: str, before: CameraConfig | None) -> ResponseReturnValue:

@@ -97,7 +97,7 @@ def is_rolled_back(agent: Agent) -> bool:
 
 
 def base_settings(session: Session, agent: Agent, seal: Sealing) -> AgentSettings | None:
-    """Return what the next change builds on: what is wanted, or what the agent went back to after a roll-back.
+    """Return what the next change builds on: what is wanted, or what the agent rolled back to.
 
     None when the dashboard configures nothing. After a roll-back to the box's own file that is what the box
     told of it, as long as it could tell all of it. Raises SealBroken.

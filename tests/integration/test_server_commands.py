@@ -274,4 +274,11 @@ def test_the_operator_is_told_who_holds_a_face(hadir, server):
     answer = hadir("who-holds", "GONE1")
     assert answer.returncode == 0, answer.stderr
     assert "plant-agent (Plant One): may still hold it" in answer.stdout
-    assert hadir("who-holds", "NOBODY").stdout == "No box holds the face of NOBODY.\n"
+    with UnitOfWork(server) as work:
+        builders.an_employee(work.session, "NEW1")
+    assert hadir("who-holds", "NEW1").stdout == "No box holds the face of NEW1.\n"
+    nobody = hadir("who-holds", "NOBODY")
+    assert (nobody.returncode, nobody.stderr) == (
+        1,
+        "Nobody with the code NOBODY is known here, now or before.\n",
+    )
