@@ -282,3 +282,13 @@ def test_the_operator_is_told_who_holds_a_face(hadir, server):
         1,
         "Nobody with the code NOBODY is known here, now or before.\n",
     )
+
+
+def test_an_agent_that_is_not_revoked_is_not_let_in_again(hadir, server):
+    """The operator who mixed up two agents reads so, instead of believing that it is done."""
+    answer = hadir("agent", "restore", "plant-agent")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "plant-agent is not revoked: there is nothing to take back.\n"
+    with UnitOfWork(server) as work:
+        work.session.get_one(Agent, "plant-agent").revoked_at = datetime.now(UTC)
+    assert "is let in again" in hadir("agent", "restore", "plant-agent").stdout
