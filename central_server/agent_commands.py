@@ -12,7 +12,13 @@ from central_server.db.queries.devices import every_agent
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import AccountsError
 from central_server.services.renew_account import AccountRefused, rotate_password
-from central_server.services.revoke_agent import UnknownAgent, restore_agent, revoke_agent, shut_out
+from central_server.services.revoke_agent import (
+    NotRevoked,
+    UnknownAgent,
+    restore_agent,
+    revoke_agent,
+    shut_out,
+)
 
 COLUMNS = ("ID", "SITE", "STATE", "LAST HEARTBEAT (UTC)", "NAME")
 
@@ -45,8 +51,12 @@ def revoke(config: ServerConfig, given: argparse.Namespace) -> int:
 
 
 def restore(config: ServerConfig, given: argparse.Namespace) -> int:
-    with _work(config) as work:
-        restore_agent(work, given.id, now=commands._now(), actor=commands._actor())
+    try:
+        with _work(config) as work:
+            restore_agent(work, given.id, now=commands._now(), actor=commands._actor())
+    except NotRevoked as error:
+        print(error)
+        return 0
     print(f"{given.id} is let in again; it opens its account at the broker by itself within ten minutes.")
     return 0
 

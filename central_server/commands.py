@@ -20,7 +20,7 @@ from central_server.config import ServerConfig
 from central_server.db import migrate as migrations
 from central_server.db.engine import open_engine
 from central_server.db.models import Site
-from central_server.db.queries.faces import holders_of
+from central_server.db.queries.faces import holders_of, is_known
 from central_server.db.queries.places import read_places
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.holding import Hold
@@ -246,6 +246,8 @@ HOLDS = {
 def who_holds(config: ServerConfig, given: argparse.Namespace) -> int:
     with _work(config) as work:
         places = read_places(work.session, config.timezone)
+        if not is_known(work.session, given.code):
+            raise CommandError(f"Nobody with the code {given.code} is known here, now or before.")
         found = holders_of(work.session, places, given.code, now=_now())
     for each in found:
         heard = f"{each.heard:%Y-%m-%d %H:%M}" if each.heard else "never"

@@ -8,6 +8,7 @@ from central_server.blueprints.extensions import db, utc_now
 from central_server.blueprints.request_facts import local_now, places, user
 from central_server.db.queries.configuration import config_lines
 from central_server.db.queries.devices import agents, count_bad_messages
+from central_server.db.queries.shut_out import revoked_agents
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 
@@ -21,6 +22,7 @@ def index() -> tuple[str, dict[str, str]]:
         configured=config_lines(db.session()),
         config_states=STATES,
         unreadable=count_bad_messages(db.session()) if user().may("unreadable.index") else 0,
+        revoked=revoked_agents(db.session(), places()) if user().may("revocation.restore") else (),
         now=local_now(),
         back=url_for("cameras.index"),
         **joining.for_the_page(code),

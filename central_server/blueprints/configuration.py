@@ -15,6 +15,7 @@ from central_server.blueprints.photos import private_image
 from central_server.blueprints.request_facts import is_background, places, user
 from central_server.db.models import Agent
 from central_server.db.queries import configuration as reading
+from central_server.db.queries.devices import camera_lines
 from central_server.domain import camera_address
 from central_server.ports import SealBroken, Sealing
 from central_server.services import configure_agent, take_still
@@ -41,10 +42,18 @@ def _change() -> Change:
     return Change(int(base) if base.isascii() and base.isdecimal() else -1, user().username, utc_now())
 
 
-def _wanted(agent: Agent) -> AgentSettings | None:
-    """Return what the dashboard wants; None when it configures nothing, or gave the cameras back."""
-    settings = configure_agent.wanted_settings(db.session(), agent, _seal())
+def _base(agent: Agent) -> AgentSettings | None:
+    """Return what a change here builds on; None when the box's own file counts."""
+    settings = configure_agent.base_settings(db.session(), agent, _seal())
     return None if settings is None or settings.is_local else settings
+
+
+def _taken_back(agent: Agent) -> tuple[CameraConfig, ...]:
+    """Return the cameras of the generation that was rolled back, if one was: they can be put right."""
+    if not configure_agent.is_rolled_back(agent):
+        return ()
+    settings = configure_agent.wanted_settings(db.session(), agent, _seal())
+    return settings.cameras if settings else ()
 
 
 # -- the agent ---------------------------------------------------------------------------------------------
@@ -52,31 +61,33 @@ def _wanted(agent: Agent) -> AgentSettings | None:
 
 @blueprint.get("/")
 def show(agent_id: str) -> str:
-    agent = _agent(agent_id)
-    try:
-        wanted, is_sealed = _wanted(agent), False
-    except SealBroken:
-        wanted, is_sealed = None, True
-    shown = wanted or configure_agent.reported_settings(agent)
-    addresses = configure_agent.shown_addresses(agent)
-    return render_template(
-        "agent_config.html",
-        line=reading.config_line(db.session(), agent),
-        history=reading.generations(db.session(), agent, places()),
-        states=reading.camera_states(db.session(), agent_id),
-        cameras=[(each, _place(each, addresses)) for each in shown.cameras],
-        match=shown.match,
-        is_ours=wanted is not None,
-        is_sealed=is_sealed,
-        words=config_words,
-    )
+    return render_template("agent_config.html", **_facts(_agent(agent_id)))
 
 
 @blueprint.get("/state")
 def state(agent_id: str) -> str:
     """The part of the page that changes while the agent follows."""
-    line = reading.config_line(db.session(), _agent(agent_id))
-    return render_template("_config_state.html", line=line, words=config_words)
+    return render_template("_config_parts.html", **_facts(_agent(agent_id)))
+
+
+def _facts(agent: Agent) -> dict[str, Any]:
+    try:
+        base, taken_back, is_sealed = _base(agent), _taken_back(agent), False
+    except SealBroken:
+        base, taken_back, is_sealed = None, (), True
+    shown = base or configure_agent.reported_settings(agent)
+    addresses = configure_agent.shown_addresses(agent)
+    return {
+        "line": reading.config_line(db.session(), agent),
+        "history": reading.generations(db.session(), agent, places()),
+        "standing": camera_lines(db.session(), agent, places(), now=utc_now()),
+        "cameras": [(each, _place(each, addresses)) for each in shown.cameras],
+        "taken_back": [each.camera_id for each in taken_back if shown.camera(each.camera_id) is None],
+        "match": shown.match,
+        "is_ours": base is not None,
+        "is_sealed": is_sealed,
+        "words": config_words,
+    }
 
 
 def _place(camera: CameraConfig, addresses: dict[str, str]) -> str:
@@ -156,11 +167,13 @@ def add(agent_id: str) -> ResponseReturnValue:
 
 @blueprint.route("/camera/<camera_id>", methods=["GET", "POST"])
 def edit(agent_id: str, camera_id: str) -> ResponseReturnValue:
+    agent = _agent(agent_id)
     try:
-        wanted = _wanted(_agent(agent_id))
+        base, taken_back = _base(agent), _taken_back(agent)
     except SealBroken:
-        wanted = None
-    found = wanted.camera(camera_id) if wanted else None
+        base, taken_back = None, ()
+    cameras = (*(base.cameras if base else ()), *taken_back)
+    found = next((each for each in cameras if each.camera_id == camera_id), None)
     if found is None:
         abort(404)
     return _camera_page(agent_id, found)

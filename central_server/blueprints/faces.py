@@ -7,7 +7,7 @@ from central_server.blueprints.extensions import db, utc_now
 from central_server.blueprints.request_facts import local_now, places, text
 from central_server.db.models import Employee
 from central_server.db.queries.embedding import models_in_use
-from central_server.db.queries.faces import boxes_to_forget, holders_of
+from central_server.db.queries.faces import boxes_to_forget, holders_of, is_known
 
 blueprint = Blueprint("faces", __name__, url_prefix="/faces")
 
@@ -23,6 +23,7 @@ def index() -> str:
         now=local_now(),
         code=code,
         person=person,
+        is_known=not code or is_known(db.session(), code),
         holders=holders_of(db.session(), places(), code, now=now) if code else (),
         boxes=boxes_to_forget(db.session(), places(), now=now),
         models=models_in_use(db.session(), places(), now=now),

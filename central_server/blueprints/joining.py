@@ -14,7 +14,7 @@ from central_server.db.queries.devices import open_join_codes
 from central_server.db.queries.knocks import KnockLine, open_knocks
 from central_server.ports import SealBroken
 from central_server.services import answer_knock
-from central_server.services.join_agent import make_join_code
+from central_server.services.join_agent import make_join_code, withdraw_join_code
 from central_server.services.manage_people import first_site
 from common.join_link import JoinLink
 from common.pairing import ca_hash
@@ -42,6 +42,17 @@ def join_code() -> Response:
     return redirect(url_for("cameras.index", _anchor="join-code"))
 
 
+@blueprint.post("/join-code/<int:code_id>/withdraw")
+def withdraw(code_id: int) -> Response:
+    with hadir().work() as work:
+        is_done = withdraw_join_code(work, code_id, by=user().username, now=utc_now())
+    if is_done:
+        flash(_("The code is withdrawn: nobody can join with it any more."), "good")
+    else:
+        flash(_("That code has been used, or its time was over."), "bad")
+    return redirect(url_for("cameras.index"))
+
+
 @blueprint.post("/knocks/<request_id>/approve")
 def approve(request_id: str) -> Response:
     """Let a box in, after a person has said that both codes are the same."""
@@ -60,7 +71,14 @@ def approve(request_id: str) -> Response:
                 now=utc_now(),
             )
             name = row.name
-        flash(_("%(name)s is let in. It is online in a few seconds.", name=name), "good")
+        flash(
+            _(
+                "%(name)s is let in. If it does not come online within a minute, start it on the box: "
+                "sudo systemctl start hadir-agent, or hadir agent run.",
+                name=name,
+            ),
+            "good",
+        )
     except answer_knock.KnockGone:
         _say_gone()
     return redirect(url_for("cameras.index"))
@@ -93,14 +111,14 @@ def code_once() -> str:
 def for_the_page(code: str) -> dict[str, Any]:
     """Return what the Cameras page shows of joining: to administrators alone."""
     if not user().may("joining.join_code"):
-        return {"knocks": (), "open_codes": 0, "link": None}
+        return {"knocks": (), "open_codes": (), "link": None}
     now, der = utc_now(), own_ca()
     server = JoinLink(hadir().config.base_url, "", ca_hash(der) if der else "")
     knocks = open_knocks(db.session(), places(), now=now)
     return {
         "form": _code_form(),
         "knocks": [(each, _admit_form(each)) for each in knocks],
-        "open_codes": open_join_codes(db.session(), now=now),
+        "open_codes": open_join_codes(db.session(), places(), now=now),
         "code": code,
         "link": JoinLink(server.server_url, code, server.ca_hash) if code else None,
         "server_link": server,

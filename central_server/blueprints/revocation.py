@@ -1,4 +1,4 @@
-"""Shut an agent out, after a page that says what comes of it."""
+"""Shut an agent out, after a page that says what comes of it; and let it in again."""
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -8,7 +8,13 @@ from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.forms import RevokeForm
 from central_server.blueprints.request_facts import places, user
 from central_server.db.queries.devices import agents
-from central_server.services.revoke_agent import UnknownAgent, revoke_agent, shut_out
+from central_server.services.revoke_agent import (
+    NotRevoked,
+    UnknownAgent,
+    restore_agent,
+    revoke_agent,
+    shut_out,
+)
 
 blueprint = Blueprint("revocation", __name__, url_prefix="/cameras")
 
@@ -37,4 +43,18 @@ def revoke(agent_id: str) -> str | Response:
         )
     else:
         flash(_("%(name)s is revoked and disconnected.", name=agent.name), "good")
+    return redirect(url_for("cameras.index"))
+
+
+@blueprint.post("/agents/<agent_id>/restore")
+def restore(agent_id: str) -> Response:
+    try:
+        with hadir().work() as work:
+            name = restore_agent(work, agent_id, now=utc_now(), actor=user().actor).name
+    except UnknownAgent:
+        abort(404)
+    except NotRevoked:
+        flash(_("That agent is not revoked."), "bad")
+    else:
+        flash(_("%(name)s is let in again. It comes back by itself within ten minutes.", name=name), "good")
     return redirect(url_for("cameras.index"))

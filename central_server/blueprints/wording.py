@@ -175,6 +175,12 @@ HOLDS: Mapping[str, Word] = {
 
 AGENTS: Mapping[str, Word] = {
     "online": Word(lazy("Online"), "good", "dot"),
+    "joined": Word(
+        lazy("Joined, not started yet"),
+        "info",
+        "clock",
+        lazy("Start it on the box: sudo systemctl start hadir-agent, or hadir agent run."),
+    ),
     "silent": Word(lazy("Silent"), "bad", "triangle", lazy("No heartbeat. Is the box on, and its network?")),
     "offline": Word(
         lazy("Offline"), "bad", "triangle", lazy("The connection broke. Is the box on, and its network?")

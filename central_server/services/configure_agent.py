@@ -88,6 +88,33 @@ def wanted_settings(session: Session, agent: Agent, seal: Sealing) -> AgentSetti
     return None if row is None else _opened(row, seal)
 
 
+def is_rolled_back(agent: Agent) -> bool:
+    """Tell whether the newest generation was tried, and taken back by the agent itself."""
+    return (
+        agent.config_origin == "rolled_back"
+        and agent.config_tried == agent.config_gen != agent.config_applied
+    )
+
+
+def base_settings(session: Session, agent: Agent, seal: Sealing) -> AgentSettings | None:
+    """Return what the next change builds on: what is wanted, or what the agent rolled back to.
+
+    None when the dashboard configures nothing. After a roll-back to the box's own file that is what the box
+    told of it, as long as it could tell all of it. Raises SealBroken.
+    """
+    wanted = wanted_settings(session, agent, seal)
+    if not is_rolled_back(agent):
+        return wanted
+    old = generation(session, agent, agent.config_applied, seal) if agent.config_applied else None
+    if old is not None and not old.is_local:
+        return old
+    is_own_file = agent.config_applied == 0 or old is not None
+    told = (agent.health or {}).get("configuration", {})
+    return (
+        replace(reported_settings(agent), is_local=True) if is_own_file and not told.get("is_cut") else wanted
+    )
+
+
 def generation(session: Session, agent: Agent, gen: int, seal: Sealing) -> AgentSettings | None:
     """Return a generation of the history. Raises SealBroken."""
     row = session.scalar(
@@ -141,10 +168,10 @@ def put_camera(
 ) -> AgentConfig:
     """Add a camera, or put it in the place of the one called instead_of. Raises ConfigRefused, SealBroken."""
     before = _before(work, agent, seal)
-    is_new = not instead_of
-    if is_new and before.camera(camera.camera_id):
+    if not instead_of and before.camera(camera.camera_id):
         raise ConfigRefused(Problem(f"cameras.{camera.camera_id}.camera_id", "twice", "two have this id"))
-    note = f"{'add' if is_new else 'change'}:{camera.camera_id}"
+    is_there = instead_of and before.camera(instead_of)  # not when it came with what was rolled back
+    note = f"{'change' if is_there else 'add'}:{camera.camera_id}"
     return _store(work, agent, seal, with_camera(before, camera, instead_of), replace(change, note=note))
 
 
@@ -185,7 +212,7 @@ def taken_cameras(work: UnitOfWork, agent: Agent, camera_ids: Iterable[str]) -> 
 
 
 def _before(work: UnitOfWork, agent: Agent, seal: Sealing) -> AgentSettings:
-    settings = wanted_settings(work.session, agent, seal)
+    settings = base_settings(work.session, agent, seal)
     return replace(settings, is_local=False) if settings else AgentSettings()
 
 

@@ -82,6 +82,16 @@ def make_join_code(
     return f"{letters[:4]}-{letters[4:]}"
 
 
+def withdraw_join_code(work: UnitOfWork, code_id: int, *, by: str, now: datetime) -> bool:
+    """End the life of a code that nobody has used; tell whether there was one."""
+    row = work.session.get(JoinCode, code_id, with_for_update=True)
+    if row is None or row.used_at is not None or row.expires_at <= now:
+        return False
+    row.expires_at = now
+    audit.note(work, f"user:{by}", "join_code.withdrawn", row.site_id, now=now, agent_name=row.agent_name)
+    return True
+
+
 def join_agent(work: UnitOfWork, code: str, offer: Offer, *, secret_key: str, now: datetime) -> Joined:
     """Spend the code and return the agent. Raises JoinRefused.
 

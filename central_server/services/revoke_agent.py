@@ -14,6 +14,10 @@ class UnknownAgent(Exception):
     """No agent has this id."""
 
 
+class NotRevoked(Exception):
+    """This agent may come in anyway."""
+
+
 def revoke_agent(work: UnitOfWork, agent_id: str, *, now: datetime, actor: str) -> Agent:
     """Note that an agent is revoked: once this is committed its token is refused. Raises UnknownAgent.
 
@@ -29,12 +33,13 @@ def revoke_agent(work: UnitOfWork, agent_id: str, *, now: datetime, actor: str) 
 def restore_agent(work: UnitOfWork, agent_id: str, *, now: datetime, actor: str) -> Agent:
     """Let a revoked agent in again: its token counts, and with it the agent renews its account itself.
 
-    Raises UnknownAgent.
+    Raises UnknownAgent, NotRevoked.
     """
     agent = agent_known(work, agent_id)
-    if agent.revoked_at is not None:
-        agent.revoked_at = None
-        note(work, actor, "agent.restored", agent_id, now=now)
+    if agent.revoked_at is None:
+        raise NotRevoked(f"{agent_id} is not revoked: there is nothing to take back.")
+    agent.revoked_at = None
+    note(work, actor, "agent.restored", agent_id, now=now)
     return agent
 
 

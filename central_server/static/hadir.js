@@ -108,7 +108,8 @@ function keepSearchFocus() {
 
 function onceOnly(form) {
   form.addEventListener("submit", () => {
-    for (const button of form.querySelectorAll("button[type=submit]")) setTimeout(() => (button.disabled = true));
+    const buttons = [...form.elements].filter((each) => each.matches("button[type=submit]")); // also outside it
+    for (const button of buttons) setTimeout(() => (button.disabled = true));
   });
 }
 

@@ -165,6 +165,71 @@ def test_a_roll_back_is_told_with_its_reason_in_the_pages_language(world):
     assert "Rolled back" in admin.get("/cameras/").text
 
 
+def rolled_back(world: WebWorld, tried: int, applied: int) -> None:
+    errors = (ConfigError(key="cameras.dock-1", words="no picture (auth)"),)
+    told(
+        world, config_wanted=tried, config_gen=applied, config_origin=ConfigOrigin.ROLLED_BACK,
+        config_errors=errors,
+    )  # fmt: skip
+
+
+def test_after_a_roll_back_a_change_builds_on_what_is_in_force(world):
+    """The broken change does not come along with the next one; it can be put right, and used all the same."""
+    saved(world, "/camera", **GOOD)
+    saved(world, "/camera/dock-1", **GOOD | {"address": "rtsp://10.0.0.99:554/1"})
+    rolled_back(world, tried=2, applied=1)
+    page = world.client("admin").get(f"{AGENT}/").text
+    assert "builds on what is in force on the box, and not on generation 2" in page
+    assert "10.0.0.7" in page and "10.0.0.99" not in page
+    assert "10.0.0.7" in world.client("admin").get(f"{AGENT}/camera/dock-1").text
+    saved(world, "/match", threshold="0.5", margin="")
+    assert (wanted(world).gen, wanted(world).cameras[0].url) == (
+        3,
+        "rtsp://admin:s3cret%40word@10.0.0.7:554/1",
+    )
+    assert "not on generation" not in world.client("admin").get(f"{AGENT}/").text
+
+
+def test_a_camera_that_was_rolled_back_can_be_put_right(world):
+    """It is not in force, but what was typed is not lost: its form is a click away."""
+    saved(world, "/take-over")
+    saved(world, "/camera", **GOOD)
+    rolled_back(world, tried=2, applied=1)
+    assert "Correct dock-1 and add it again" in world.client("admin").get(f"{AGENT}/").text
+    changed = GOOD | {"password": "", "name": "Dock door"}
+    assert "Saved." in saved(world, "/camera/dock-1", **changed)
+    assert [each.name for each in wanted(world).cameras] == ["Gate", "Dock door"]
+    assert world.rows(models.AgentConfig)[-1].note == "add:dock-1"
+
+
+def test_after_a_roll_back_to_the_boxs_own_file_its_cameras_are_what_counts(world):
+    """They are shown, and the next change keeps them."""
+    saved(world, "/camera", **GOOD)
+    rolled_back(world, tried=1, applied=0)
+    page = world.client("admin").get(f"{AGENT}/").text
+    assert "configured in the box's own file" in page and "Configure here from now on" in page
+    saved(world, "/camera/dock-1", **GOOD)
+    assert [(each.camera_id, each.url == KEPT) for each in wanted(world).cameras] == [
+        ("plant-cam", True), ("dock-1", False),
+    ]  # fmt: skip
+
+
+def test_the_table_of_cameras_is_asked_for_again_and_again(world):
+    """State, reason and address are of now, also of an agent that is not heard any more."""
+    saved(world, "/take-over")
+    admin = world.client("admin")
+    assert f'data-live="{AGENT}/state"' in admin.get(f"{AGENT}/").text
+    assert "Online" in admin.get(f"{AGENT}/state").text
+    with UnitOfWork(world.engine) as work:
+        camera = work.session.get_one(models.Camera, "plant-cam")
+        camera.state, camera.reason = "offline", "timeout"
+    part = admin.get(f"{AGENT}/state").text
+    assert "Online" not in part and "No answer. Check power" in part and "rtsp://10.0.0.5/…" in part
+    with UnitOfWork(world.engine) as work:
+        work.session.get_one(models.Agent, "plant-agent").state = "offline"
+    assert "Can't tell" in admin.get(f"{AGENT}/state").text
+
+
 def test_heartbeats_leave_alone_what_was_said_at_birth(world):
     """The settings that the box reported are still there after the next figures."""
     with UnitOfWork(world.engine) as work:

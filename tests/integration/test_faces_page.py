@@ -159,3 +159,10 @@ def test_the_page_is_for_hr_and_usable_by_everybody(world, boxes):
     assert reader.headings == 1 and not reader.problems and not reader.unlabelled and not reader.repeated_ids
     for role in ("supervisor", "viewer"):
         assert world.web.client(role).get("/faces/").status_code == 403
+
+
+def test_a_code_that_nobody_ever_had_is_said_to_be_unknown(world):
+    """A typing mistake must not read like an erasure that is complete."""
+    assert "Nobody with the code EMP0O1 is known here" in page(world, "EMP0O1")
+    text = page(world, "EMP001")
+    assert "no box holds this face" in text and "is known here" not in text

@@ -274,7 +274,24 @@ def test_the_operator_is_told_who_holds_a_face(hadir, server):
     answer = hadir("who-holds", "GONE1")
     assert answer.returncode == 0, answer.stderr
     assert "plant-agent (Plant One): may still hold it" in answer.stdout
-    assert hadir("who-holds", "NOBODY").stdout == "No box holds the face of NOBODY.\n"
+    with UnitOfWork(server) as work:
+        builders.an_employee(work.session, "NEW1")
+    assert hadir("who-holds", "NEW1").stdout == "No box holds the face of NEW1.\n"
+    nobody = hadir("who-holds", "NOBODY")
+    assert (nobody.returncode, nobody.stderr) == (
+        1,
+        "Nobody with the code NOBODY is known here, now or before.\n",
+    )
+
+
+def test_an_agent_that_is_not_revoked_is_not_let_in_again(hadir, server):
+    """The operator who mixed up two agents reads so, instead of believing that it is done."""
+    answer = hadir("agent", "restore", "plant-agent")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "plant-agent is not revoked: there is nothing to take back.\n"
+    with UnitOfWork(server) as work:
+        work.session.get_one(Agent, "plant-agent").revoked_at = datetime.now(UTC)
+    assert "is let in again" in hadir("agent", "restore", "plant-agent").stdout
 
 
 def test_nobody_else_looks_into_the_servers_folder(tmp_path):

@@ -363,3 +363,12 @@ def test_static_files_may_be_kept_by_the_browser(world):
     reply = world.stranger().get(address)
     assert reply.status_code == 200
     assert "max-age=31536000" in reply.headers["Cache-Control"]
+
+
+def test_a_user_who_is_called_like_the_account_is_named_once(world):
+    """My settings does not repeat itself."""
+    assert "Admin · admin · Administrator" in world.client("admin").get("/settings/").text
+    with UnitOfWork(world.engine) as work:
+        work.session.query(models.User).filter_by(username="admin").one().name = "admin"
+    text = world.client("admin").get("/settings/").text
+    assert "admin · Administrator" in text and "admin · admin" not in text

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Agent, AgentConfig, Camera, Zone
+from central_server.db.models import Agent, AgentConfig, Zone
 from central_server.db.queries.places import Places
 from central_server.domain.configuration import ConfigFacts, ConfigState, config_state
 
@@ -92,12 +92,6 @@ def generations(session: Session, agent: Agent, places: Places) -> tuple[Generat
         )
         for each in rows
     )
-
-
-def camera_states(session: Session, agent_id: str) -> dict[str, str]:
-    """Return the state of each camera of an agent, by camera."""
-    rows = session.execute(select(Camera.camera_id, Camera.state).where(Camera.agent_id == agent_id))
-    return {row.camera_id: row.state for row in rows}
 
 
 def zone_names(session: Session, site_id: str) -> list[str]:

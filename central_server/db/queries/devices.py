@@ -12,6 +12,8 @@ from central_server.db.queries.places import Places
 from central_server.domain.alerts import CLONED_FOR
 from central_server.domain.coverage import AgentFacts, fault_of
 
+JOINED = "joined"  # and never heard of since
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraLine:
@@ -31,7 +33,7 @@ class AgentLine:
     agent_id: str
     name: str
     site: str
-    state: str  # online, or domain.coverage.Fault, or revoked
+    state: str  # online, joined, revoked, or domain.coverage.Fault
     heartbeat: datetime | None  # local
     joined: datetime | None  # local
     engine: str
@@ -98,7 +100,7 @@ class AgentState:
     agent_id: str
     site_id: str
     name: str
-    state: str  # online, or domain.coverage.Fault, or revoked
+    state: str  # online, joined, revoked, or domain.coverage.Fault
     heartbeat_at: datetime | None
 
 
@@ -117,6 +119,8 @@ def every_agent(session: Session, *, now: datetime) -> tuple[AgentState, ...]:
 
 
 def _state(row: Agent, now: datetime) -> str:
+    if row.heartbeat_at is None:
+        return JOINED
     fault = fault_of(_facts(row), now)
     return fault.value if fault else "online"
 
@@ -128,7 +132,7 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         agent_id=row.agent_id,
         name=row.name,
         site=places.sites[row.site_id].name if row.site_id in places.sites else "",
-        state=fault.value if fault else "online",
+        state=_state(row, now),
         heartbeat=places.local(row.heartbeat_at, row.site_id),
         joined=places.local(row.joined_at, row.site_id),
         engine=row.engine,
@@ -148,6 +152,13 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         cpu_percent=health.get("cpu_percent"),
         cameras=tuple(_camera(each, places, is_heard=fault is None) for each in cameras),
     )
+
+
+def camera_lines(session: Session, agent: Agent, places: Places, *, now: datetime) -> dict[str, CameraLine]:
+    """Return how each camera of one agent is, by camera."""
+    is_heard = fault_of(_facts(agent), now) is None
+    rows = session.scalars(select(Camera).where(Camera.agent_id == agent.agent_id))
+    return {each.camera_id: _camera(each, places, is_heard=is_heard) for each in rows}
 
 
 def _facts(row: Agent) -> AgentFacts:
@@ -183,6 +194,8 @@ def troubles(lines: tuple[AgentLine, ...]) -> tuple[Trouble, ...]:
     """Return what makes the board blind now. An agent that is down speaks for all its cameras."""
     found: list[Trouble] = []
     for agent in lines:
+        if agent.state == JOINED:
+            continue  # nobody counts on it yet
         if not agent.is_well:
             names = ", ".join(each.name for each in agent.cameras)
             found.append(
@@ -237,7 +250,25 @@ def count_bad_messages(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(BadMessage)) or 0
 
 
-def open_join_codes(session: Session, *, now: datetime) -> int:
-    """Return how many join codes could still be used."""
-    query = select(func.count()).where(JoinCode.used_at.is_(None), JoinCode.expires_at > now)
-    return session.scalar(query) or 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeLine:
+    """A join code that could still be used; the code itself is kept nowhere."""
+
+    code_id: int
+    agent_name: str
+    by: str
+    made: datetime | None  # local
+
+
+def open_join_codes(session: Session, places: Places, *, now: datetime) -> tuple[CodeLine, ...]:
+    """Return the join codes that could still be used, the newest first."""
+    query = select(JoinCode).where(JoinCode.used_at.is_(None), JoinCode.expires_at > now)
+    return tuple(
+        CodeLine(
+            code_id=row.id,
+            agent_name=row.agent_name,
+            by=row.created_by,
+            made=places.local(row.created_at, row.site_id),
+        )
+        for row in session.scalars(query.order_by(JoinCode.id.desc()))
+    )

@@ -49,6 +49,14 @@ def holders_of(
     return tuple(sorted(found, key=lambda each: (each.hold is Hold.ENROLLED, each.site, each.name)))
 
 
+def is_known(session: Session, employee_id: str) -> bool:
+    """Tell whether anybody has, or had, this code: as an employee, or as a face that was erased since."""
+    if session.get(Employee, employee_id) is not None:
+        return True
+    log = select(TemplateLog.gen).where(TemplateLog.employee_id == employee_id)
+    return session.scalar(log.limit(1)) is not None
+
+
 def boxes_to_forget(session: Session, places: Places, *, now: datetime) -> tuple[HolderLine, ...]:
     """Return the boxes that may still hold somebody who was erased, with these people."""
     people = session.execute(select(Employee.employee_id, Employee.site_id, Employee.name)).all()
