@@ -169,7 +169,8 @@ def test_an_old_python_that_comes_first_hides_no_newer_one(box):
     new_enough = [system or "false", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
     if subprocess.run(new_enough, check=False).returncode:
         pytest.skip("this system has no Python of its own that is new enough")
-    assert "install the packages with /usr/bin/python3" in box.run("--dry-run", HADIR_PYTHON="")
+    path = f"{box.state}:/usr/bin:/bin"
+    assert "install the packages with /usr/bin/python3" in box.run("--dry-run", HADIR_PYTHON="", PATH=path)
 
 
 def running(box: Box) -> None:
@@ -287,7 +288,7 @@ def test_the_command_reads_passwords_and_runs_nothing_of_them(command, tmp_path)
 
 
 def test_the_servers_command_brings_its_settings(tmp_path):
-    """`hadir-server` says that it is `server`, loads the settings, runs nothing of them, and hides its files."""
+    """It loads the settings as systemd does, runs nothing of them, and hides the files that come of it."""
     shown = tmp_path / "shown"
     shown.write_text('#!/bin/bash\necho "arguments: $*"; umask; env\n')
     shown.chmod(0o755)
