@@ -104,8 +104,7 @@ class Agent:
             identity,
             shared(analyser, config.execution.workers or machine.processors()),
         )
-        self._liveness, self._instance = liveness, secrets.token_hex(8)
-        self._meter = vitals.CpuMeter()  # of the heartbeats alone: it tells the use since it was last asked
+        self._liveness, self._instance, self._meter = liveness, secrets.token_hex(8), vitals.CpuMeter()
         self._configured = ConfigKeeper(
             ConfigFile(paths.config, owner_of(identity)),
             config,
