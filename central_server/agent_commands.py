@@ -9,6 +9,7 @@ from central_server.adapters.agent_accounts import agent_accounts
 from central_server.commands import CommandError
 from central_server.config import ServerConfig
 from central_server.db.queries.devices import every_agent
+from central_server.db.queries.places import read_places
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import AccountsError
 from central_server.services.renew_account import AccountRefused, rotate_password
@@ -20,17 +21,18 @@ from central_server.services.revoke_agent import (
     shut_out,
 )
 
-COLUMNS = ("ID", "SITE", "STATE", "LAST HEARTBEAT (UTC)", "NAME")
+COLUMNS = ("ID", "SITE", "STATE", "LAST HEARTBEAT", "NAME")
 
 
 def show(config: ServerConfig, _given: argparse.Namespace) -> int:
     with commands._work(config) as work:
+        places = read_places(work.session, config.timezone)
         lines = [COLUMNS] + [
             (
                 each.agent_id,
                 each.site_id,
                 each.state,
-                f"{each.heartbeat_at:%Y-%m-%d %H:%M:%S}" if each.heartbeat_at else "never",
+                commands._local(places.local(each.heartbeat_at, each.site_id)),
                 each.name,
             )
             for each in every_agent(work.session, now=commands._now())

@@ -250,8 +250,7 @@ def who_holds(config: ServerConfig, given: argparse.Namespace) -> int:
             raise CommandError(f"Nobody with the code {given.code} is known here, now or before.")
         found = holders_of(work.session, places, given.code, now=_now())
     for each in found:
-        heard = f"{each.heard:%Y-%m-%d %H:%M}" if each.heard else "never"
-        ends = f"{each.lease_ends:%Y-%m-%d %H:%M}" if each.lease_ends else "unknown"
+        heard, ends = _local(each.heard), _local(each.lease_ends, none="unknown")
         print(f"{each.agent_id} ({each.site}): {HOLDS[each.hold]}. Last heard {heard}, lease ends {ends}.")
     if not found:
         print(f"No box holds the face of {given.code}.")
@@ -325,6 +324,11 @@ def _user() -> str:
 
 def _actor() -> str:
     return f"shell:{_user()}"
+
+
+def _local(when: datetime | None, none: str = "never") -> str:
+    """Return a site's local time with the zone's name, as in 2026-11-25 17:30:00 WIB."""
+    return f"{when:%Y-%m-%d %H:%M:%S %Z}" if when else none
 
 
 def _now() -> datetime:

@@ -16,7 +16,7 @@ from common import VERSION
 from common.events import Birth, CameraInfo, Command, CommandResult, ConfigError, Heartbeat
 from common.topics import AgentTopics
 from edge_agent.account_renewal import AccountRenewal
-from edge_agent.adapters import machine
+from edge_agent.adapters import machine, vitals
 from edge_agent.adapters.central_api import CentralAPI
 from edge_agent.adapters.config_file import ConfigFile, owner_of
 from edge_agent.adapters.evidence import Evidence
@@ -104,7 +104,7 @@ class Agent:
             identity,
             shared(analyser, config.execution.workers or machine.processors()),
         )
-        self._liveness, self._instance = liveness, secrets.token_hex(8)
+        self._liveness, self._instance, self._meter = liveness, secrets.token_hex(8), vitals.CpuMeter()
         self._configured = ConfigKeeper(
             ConfigFile(paths.config, owner_of(identity)),
             config,
@@ -337,7 +337,7 @@ class Agent:
             cameras=tuple(self._cameras.health()),
             temperature_c=machine.temperature_c(),
             disk_free_mb=machine.disk_free_mb(self._config.home),
-            cpu_percent=machine.load_percent(),
+            cpu_percent=round(self._meter.percent(), 1),
             extra={
                 "rss_mb": machine.rss_mb(),
                 "lease_left_s": self._keeper.lease_left_s,

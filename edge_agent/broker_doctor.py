@@ -1,11 +1,14 @@
 """What is wrong between this agent and the broker: the way, the certificate, the login, the rights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from common import topics, wire
 from common.events import ServerState
 from edge_agent.adapters.identity_file import Identity
+from edge_agent.adapters.live_socket import NotRunningError, read_live
 from edge_agent.adapters.mqtt_link import LinkError, reach
 from edge_agent.adapters.mqtt_probe import NO_SUBSCRIBERS, REASONS, Heard, Login, Speaks, converse
 from edge_agent.adapters.tls_probe import TLSFault, shake_hands, speaks_tls
@@ -18,11 +21,18 @@ _OTHER_VERSION = (0x01, 0x84)
 _CLIENT_ID = (0x02, 0x85)
 _TAKEN_OVER = 0x8E
 _HTTP_ROAD = "Meanwhile events go by HTTP, if the server above is well."
+_TRY_IT = (
+    "To try the login itself: systemctl stop hadir-agent; hadir agent doctor; systemctl start hadir-agent"
+)
+_WORKER = "Tell the server's administrator; events wait here until then."
 _REJOIN = "Ask for a new join link, then: hadir agent join LINK --again"
 
 
-def broker_findings(identity: Identity, *, token_accepted: bool | None) -> Iterator[Finding]:
-    """Yield what was found. What the server said to the token tells a revoked agent from a wrong password."""
+def broker_findings(identity: Identity, home: Path, *, token_accepted: bool | None) -> Iterator[Finding]:
+    """Yield what was found. What the server said to the token tells a revoked agent from a wrong password.
+
+    A second login would end the session of an agent that runs at home: it is asked for its link instead.
+    """
     broker = identity.broker
     try:
         reach(broker.host, broker.port)
@@ -38,6 +48,33 @@ def broker_findings(identity: Identity, *, token_accepted: bool | None) -> Itera
         yield found
         if not found.is_good:
             return
+    try:
+        link = read_live(home)["link"]
+    except NotRunningError:
+        yield from _tried_login(identity, token_accepted)
+    else:
+        yield _running(link)
+        if link["phase"] == "online":
+            yield _listens(is_online=bool(link["server_online"]))
+
+
+def _running(link: Mapping[str, Any]) -> Finding:
+    """Say how the link of the running agent is: its phase, the road that events take, and its trouble."""
+    if link["phase"] == "online":
+        words = "the running agent is logged in; it was asked, and not disturbed"
+        return Finding("login", is_good=True, words=words, advice=_TRY_IT)
+    trouble = link["trouble"].rstrip(".") or "it is connecting"
+    road = "its events go by HTTPS" if link["road"] else "its events wait in the spool"
+    return bad("login", f"the running agent is not logged in ({trouble}); {road}", _TRY_IT)
+
+
+def _listens(*, is_online: bool) -> Finding:
+    if not is_online:
+        return bad("worker", "the server's worker is away", _WORKER)
+    return good("worker", "the server's worker is connected to the broker")
+
+
+def _tried_login(identity: Identity, token_accepted: bool | None) -> Iterator[Finding]:
     heard, version = _log_in(identity)
     login = _login_finding(identity, heard, version, token_accepted)
     yield login
@@ -158,17 +195,14 @@ def _rights(heard: Heard) -> Iterator[Finding]:
 
 def _worker(heard: Heard) -> Finding:
     """The server's worker has to be on the other side, or nothing is ever acknowledged."""
-    advice = "Tell the server's administrator; events wait here until then."
     told = [payload for topic, payload in heard.retained if topic == topics.SERVER_STATE]
     if not told:
         words = "the server's worker was never connected to this broker"
-        return bad("worker", words, advice)
+        return bad("worker", words, _WORKER)
     try:
         is_online = wire.decode(ServerState, told[-1]).online
     except wire.MalformedMessage as error:
-        return bad("worker", f"what the server's worker says cannot be read ({error})", advice)
-    if not is_online:
-        return bad("worker", "the server's worker is away", advice)
-    if heard.publish == NO_SUBSCRIBERS:
-        return bad("worker", "nobody on the other side listens to this agent", advice)
-    return good("worker", "the server's worker is connected to the broker")
+        return bad("worker", f"what the server's worker says cannot be read ({error})", _WORKER)
+    if is_online and heard.publish == NO_SUBSCRIBERS:
+        return bad("worker", "nobody on the other side listens to this agent", _WORKER)
+    return _listens(is_online=is_online)

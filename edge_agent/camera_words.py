@@ -1,11 +1,13 @@
 """The camera report of `hadir agent check`, in words that a technician on a ladder understands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edge_agent.core.capacity import CameraCost, Capacity, Limit
 from edge_agent.core.quality import Flaw
 from edge_agent.core.suitability import SUITABILITY, Advice, CameraLook, Light, Sharpness, Suitability
+from edge_agent.live_words import plain
 
+WORTH_A_WORD = 0.2  # of the processors
 LEAST, COMFORTABLE = f"{SUITABILITY.least_px:.0f} px", f"{SUITABILITY.comfortable_px:.0f} px"
 
 SIZE = f"Faces are {{face}} wide: {LEAST} is the least for a good match, {COMFORTABLE} is comfortable."
@@ -135,6 +137,18 @@ def capacity_words(capacity: Capacity, cameras: int, like: str) -> str:
         f"{taken}; about {capacity.usual} more like {like} ({capacity.crowded} if people were before all "
         f"cameras at once){limit}"
     )
+
+
+def others_words(
+    processors: int, idle: float, busiest: Sequence[tuple[str, float]], *, is_running: bool
+) -> str:
+    """Return what else takes the processors, by name, when that is a good part of them; else nothing."""
+    taken = max(0.0, processors - idle)
+    if taken < WORTH_A_WORD * processors:
+        return ""
+    names = ", ".join(f"{plain(name, 20)} {worth:.1f}" for name, worth in busiest)
+    who = "the running agent and other work take" if is_running else "other work takes"
+    return f"; {who} {taken:.1f} of the {processors} processors now" + (f" ({names})" if names else "")
 
 
 def numbers(look: CameraLook, judged: Suitability) -> dict[str, object]:

@@ -37,7 +37,7 @@ def findings(
     yield from check_box.disk(config)
     yield check_box.memory()
     yield from check_box.heat()
-    idle, free_mb = vitals.idle_processors(IDLE_S), vitals.memory().free_mb
+    use, free_mb = vitals.use_over(IDLE_S), vitals.memory().free_mb
     say("Loading the recogniser.")
     analyser = yield from _recogniser(config, say)
     say("Trying the decoders of this box.")
@@ -52,7 +52,7 @@ def findings(
             costs[camera.camera_id] = look.cost
     if costs:
         is_running = _is_running(config.home)
-        yield check_box.bears(costs, idle=idle, free_mb=free_mb, is_running=is_running)
+        yield check_box.bears(costs, use=use, free_mb=free_mb, is_running=is_running)
 
 
 def _is_running(home: Path) -> bool:

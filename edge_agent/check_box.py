@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from edge_agent.adapters import machine, vitals
-from edge_agent.camera_words import capacity_words
+from edge_agent.camera_words import capacity_words, others_words
 from edge_agent.config import EdgeConfig
 from edge_agent.core.capacity import CameraCost, capacity
 from edge_agent.finding import Finding
@@ -101,17 +101,18 @@ def heat() -> Iterator[Finding]:
         yield Finding("speed", True, f"was slowed down since the start: {', '.join(slowed.since_start)}")
 
 
-def bears(costs: Mapping[str, CameraCost], *, idle: float, free_mb: float, is_running: bool) -> Finding:
+def bears(costs: Mapping[str, CameraCost], *, use: vitals.Use, free_mb: float, is_running: bool) -> Finding:
     """Return how many more cameras; costs, by camera id, holds at least one."""
     found = capacity(
         list(costs.values()),
         processors=machine.processors(),
-        idle=idle,
+        idle=use.idle,
         free_mb=free_mb,
         is_running=is_running,
     )
     like = max(costs, key=lambda name: costs[name].usual)
     words = capacity_words(found, len(costs), like)
+    words += others_words(machine.processors(), use.idle, use.busiest, is_running=is_running)
     if not all(each.is_seen for each in costs.values()):
         words += "; nobody came by, so the cost of faces is put together from its parts"
     numbers = {
@@ -119,6 +120,7 @@ def bears(costs: Mapping[str, CameraCost], *, idle: float, free_mb: float, is_ru
         "more_crowded": found.crowded,
         "taken": round(found.taken, 3),
         "free": round(found.free, 3),
+        "idle": round(use.idle, 3),
         "limit": found.limit.value,
         "processors": machine.processors(),
     }

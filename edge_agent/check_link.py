@@ -16,7 +16,7 @@ from edge_agent.finding import Finding
 MOST_OFF_S = 60.0
 CLOCK = {
     Clock.NTP: "set by NTP",
-    Clock.RTC: "not synchronised by NTP: it will drift. `timedatectl` tells; port 123/UDP must be open",
+    Clock.RTC: "not kept right by NTP, so it will drift: let NTP through (port 123/UDP); `timedatectl` tells",
     Clock.BAD: "not set at all: `timedatectl set-time`, or let NTP through (port 123/UDP)",
 }
 
@@ -24,7 +24,7 @@ CLOCK = {
 def clock() -> Finding:
     """Tell whether the wall clock is right: events carry its times."""
     now = clock_now()
-    return Finding("clock", now is not Clock.BAD, CLOCK[now])
+    return Finding("clock", now is not Clock.BAD, CLOCK[now], is_advice=now is Clock.RTC)
 
 
 def server(identity: Identity) -> Finding:

@@ -205,7 +205,7 @@ class ConfigKeeper:
         self._not_before_s = time.monotonic() + delay_s(self._failures, chance=random(), most_s=60)
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
-        log.log(level, "%s; trying again", words)
+        log.log(level, "%s; trying again", words.rstrip("."))
 
     def _fetch(self, wanted: Manifest) -> None:
         content = self._server.configuration()

@@ -34,7 +34,7 @@ def findings(identity_path: Path) -> Iterator[Finding]:
         yield finding
         if finding.subject == "token":
             accepted = finding.is_good if finding.is_certain else None
-    yield from broker_findings(identity, token_accepted=accepted)
+    yield from broker_findings(identity, identity_path.parent, token_accepted=accepted)
 
 
 def _clock(theirs: datetime | None) -> Finding:

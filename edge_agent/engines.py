@@ -63,7 +63,8 @@ def choose_engine(
     folder = folder or model_packs.packs_folder()
     given = models or (Path(os.environ["HADIR_MODELS"]) if os.environ.get("HADIR_MODELS") else None)
     if given is not None:
-        return _given(given, folder, say, execution)
+        named = "as named in the settings or the command" if models else "as named by HADIR_MODELS"
+        return _given(given, named, folder, say, execution)
     tried: list[str] = []
     if found := _found(folder, tried, say, execution):
         return found
@@ -84,17 +85,19 @@ def choose_engine(
     )
 
 
-def _given(given: Path, folder: Path, say: Say, execution: ExecutionConfig | None) -> FaceAnalyser:
+def _given(
+    given: Path, named: str, folder: Path, say: Say, execution: ExecutionConfig | None
+) -> FaceAnalyser:
     """Return the engine of the pack that was asked for, by its folder or by its name."""
     name = str(given)
     if given.is_dir() or name not in CATALOGUE:
-        return _insightface(given, "it was given" + _doubt(given), say, execution)
+        return _insightface(given, named + _doubt(given), say, execution)
     pack = model_packs.installed_pack(folder, name)
     if pack is None:
         raise NoEngineError(
             f"The model pack {name} is not in {folder}. Install it: hadir agent models install {name}"
         )
-    return _insightface(pack, "it was asked for" + _doubt(pack), say, execution)
+    return _insightface(pack, named + _doubt(pack), say, execution)
 
 
 def choose_liveness(models: Sequence[str], *, say: Say, folder: Path | None = None) -> LivenessWatch | None:

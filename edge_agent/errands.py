@@ -141,7 +141,7 @@ class Errands:
     def _complain(self, words: str) -> None:
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
-        log.log(level, "%s; trying again", words)
+        log.log(level, "%s; trying again", words.rstrip("."))
 
     def _keep_house(self) -> None:
         """Forget what may not be held any longer. First, and without the server: the box may be stolen."""

@@ -30,12 +30,15 @@ def headline(snapshot: Mapping[str, Any]) -> str:
 
 def link_line(snapshot: Mapping[str, Any]) -> str:
     link = snapshot["link"]
-    words = PHASES.get(link["phase"], link["phase"])
-    if link["phase"] == "online" and not link["server_online"]:
-        words = "broker online, but the server is away"
-    road = f" by {link['road']}" if link["road"] else ""
+    words, road = PHASES.get(link["phase"], link["phase"]), link["road"]
+    if link["phase"] != "online":
+        words += f"; events go by {road}" if road else ""
+    elif link["server_online"]:
+        words += f" by {road}"
+    else:
+        words = f"the broker is online by {road}, but the server is away"
     trouble = f" ({plain(link['trouble'], 120)})" if link["trouble"] else ""
-    return f"{words}{road}{trouble}"
+    return f"{words}{trouble}"
 
 
 def spool_line(snapshot: Mapping[str, Any]) -> str:

@@ -192,6 +192,21 @@ class Uploads {
   }
 }
 
+// -- copying: <button data-copies="id"> puts that element's text on the clipboard --------------------------
+
+function copies(button) {
+  if (!navigator.clipboard) return; // only over HTTPS; without it the text can be marked with one click
+  const text = document.getElementById(button.dataset.copies).textContent;
+  const words = button.textContent;
+  button.hidden = false;
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text);
+    button.textContent = button.dataset.done;
+    setTimeout(() => (button.textContent = words), 2000);
+  });
+}
+
 // -- start -------------------------------------------------------------------------------------------------
 
 for (const element of document.querySelectorAll("[data-live]")) new LivePart(element);
@@ -200,6 +215,7 @@ for (const form of document.querySelectorAll("form[method=post]:not([data-upload
 for (const form of document.querySelectorAll("form[data-uploads]")) new Uploads(form);
 for (const button of document.querySelectorAll("[data-menu]")) menu(button);
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+for (const button of document.querySelectorAll("[data-copies]")) copies(button);
 keepSearchFocus();
 const refused = document.querySelector("[aria-invalid=true]"); // where the person has to look next
 if (refused) refused.focus();

@@ -234,6 +234,8 @@ restart_broker() {
 
 explain() {
     [ -z "$DRY" ] || return 0
+    local address=${HOSTS[0]}
+    [[ $address != *:* ]] || address="[$address]" # IPv6, as it stands in a URL
     cat <<END
 # For the server's settings (/etc/hadir/server.env):
 HADIR_BROKER_HOST=127.0.0.1
@@ -244,6 +246,9 @@ HADIR_BROKER_PUBLIC_HOST=${HOSTS[0]}
 HADIR_BROKER_PUBLIC_PORT=$PORT
 HADIR_BROKER_PUBLIC_CA_FILE=$TLS/ca.crt
 # HTTPS without a proxy:
+#HADIR_WEB_HOST=0.0.0.0
+#HADIR_WEB_PORT=8443
+#HADIR_BASE_URL=https://$address:8443
 #HADIR_WEB_CERT_FILE=$TLS/web.crt
 #HADIR_WEB_KEY_FILE=$TLS/web.key
 END

@@ -23,6 +23,7 @@ SERVICE=hadir-agent OWNER=hadir
 PARTS="common edge_agent deploy docs hadir requirements-edge.txt requirements-dlib.txt pyproject.toml README.md CHANGELOG.md LICENSE"
 LEAST_DISK_MB=2500 LEAST_MEMORY_MB=900
 WELL_WITHIN_S=${HADIR_WELL_WITHIN_S:-90} SETTLE_S=${HADIR_SETTLE_S:-10}
+SYSTEM_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin  # without pyenv and its like in a home
 KEEP=2  # releases: this one and the one before
 
 dry='' yes='' purge='' start=yes
@@ -54,19 +55,25 @@ existing() { local path=$1; while [ ! -e "$path" ]; do path=$(dirname "$path"); 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 find_python() {
-    local candidate path
-    for candidate in "${HADIR_PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11 "$ROOT"/opt/hadir-python/*/bin/python3; do
+    local candidate path seen='' too_old='' hidden=''
+    # By name first, then in the system's own folder: pyenv and its like may come first in PATH, from a home.
+    for candidate in "${HADIR_PYTHON:-}" python3 python3.{14,13,12,11} /usr/bin/python3 /usr/bin/python3.{14,13,12,11} \
+        "$ROOT"/opt/hadir-python/*/bin/python3; do
         path=$(command -v "$candidate" 2>/dev/null) || continue
-        is_new_enough "$path" || continue
+        case " $seen " in *" $path "*) continue ;; esac
+        seen="$seen $path"
+        is_new_enough "$path" || { too_old="${too_old:+$too_old, }$("$path" --version 2>&1) ($path)"; continue; }
         if ! is_trial; then
             case $(readlink -f "$path") in
-                /root/* | /home/*) say "$path is in somebody's home, which the service cannot see; looking for another Python."; continue ;;
+                /root/* | /home/*) hidden="${hidden:+$hidden, }$("$path" --version 2>&1) ($path)"; continue ;;
             esac
         fi
         printf '%s' "$path"; return 0
     done
-    local have; have=$(python3 --version 2>/dev/null || echo "no Python")
-    die "Python 3.11 or newer is needed; this system has $have.
+    local have=''
+    [ -z "$too_old" ] || have=" Too old: $too_old."
+    [ -z "$hidden" ] || have="$have In somebody's home, which the service cannot see: $hidden."
+    die "Python 3.11 or newer is needed, outside of home folders.${have:- There is no Python at all.}
 On Debian 12, Ubuntu 24.04, Raspberry Pi OS 12 and newer:  apt-get install python3 python3-venv
 On older ones, such as a Jetson's Ubuntu 22.04 (Python 3.10), uv brings one beside it, and changes nothing else:
   curl -LsSf https://astral.sh/uv/install.sh | env UV_INSTALL_DIR=/usr/local/bin sh
@@ -78,8 +85,8 @@ install_system_packages() {
     is_trial && return 0
     command -v apt-get >/dev/null || { say "No apt-get here: see to python3 with venv, and to NTP, yourself."; return 0; }
     local wanted=() package
-    command -v python3 >/dev/null || wanted+=(python3)
-    python3 -c 'import ensurepip' 2>/dev/null || wanted+=(python3-venv)
+    PATH=$SYSTEM_PATH command -v python3 >/dev/null || wanted+=(python3)
+    PATH=$SYSTEM_PATH python3 -c 'import ensurepip' 2>/dev/null || wanted+=(python3-venv)
     [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
     has_ntp || wanted+=(systemd-timesyncd)
     [ ${#wanted[@]} -gt 0 ] || return 0

@@ -65,14 +65,6 @@ def disk_free_mb(folder: Path) -> int | None:
         return None
 
 
-def load_percent() -> float | None:
-    """Return the load of the last minute as a percentage of the processors."""
-    try:
-        return round(100 * os.getloadavg()[0] / (os.cpu_count() or 1), 1)
-    except OSError:
-        return None
-
-
 def steady_s() -> float:
     """Return the clock that never jumps, in s; on Linux it counts from the boot, for every process alike.
 

@@ -151,7 +151,7 @@ class MQTTLink:
         """Say it once aloud; the same again, only to those who listen closely."""
         level = logging.DEBUG if words == self._last_words else logging.WARNING
         self._last_words = words
-        log.log(level, "%s; events wait in the spool", words)
+        log.log(level, "%s; events wait in the spool", words.rstrip("."))
 
     def _renew_account(self) -> bool:
         """Have the broker know us again, or us the broker. Tells whether there is anything new to try."""

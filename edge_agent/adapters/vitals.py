@@ -1,8 +1,10 @@
 """How much of the machine is left, and whether its makers' protection slows it down."""
 
 import contextlib
+import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from edge_agent.adapters.machine import processors
 # Bits of `vcgencmd get_throttled` of a Raspberry Pi: now, and since it was switched on.
 PI_NOW = {0: "too little voltage", 1: "clock held down", 2: "throttled", 3: "soft temperature limit"}
 PI_SINCE = {16: "too little voltage", 18: "throttled", 19: "soft temperature limit"}
+LEAST_WORTH = 0.05  # of a processor: less is not worth a name
 _PI_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 
 
@@ -45,9 +48,34 @@ class CpuMeter:
         return 0.0 if total <= 0 else min(100.0, max(0.0, 100 * (1 - idle / total)))
 
 
-def idle_processors(seconds: float) -> float:
-    """Return how many processors' worth of time was idle over seconds, of those this process may use."""
-    return processors() * (1 - psutil.cpu_percent(interval=seconds) / 100)
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Of the processors over a while, in processors' worth."""
+
+    idle: float  # of those this process may use
+    busiest: tuple[tuple[str, float], ...] = ()  # programs by name, the busiest first
+
+
+def use_over(seconds: float) -> Use:
+    """Watch for so long how busy the processors are, and which programs keep them so."""
+    before, began = _taken(), time.monotonic()
+    idle = processors() * (1 - psutil.cpu_percent(interval=seconds) / 100)
+    took: dict[str, float] = {}
+    for key, (name, now_s) in _taken().items():
+        if key in before and (worth := (now_s - before[key][1]) / (time.monotonic() - began)) >= LEAST_WORTH:
+            took[name] = took.get(name, 0.0) + worth
+    return Use(idle, tuple(sorted(took.items(), key=lambda each: -each[1])[:3]))
+
+
+def _taken() -> dict[tuple[int, float], tuple[str, float]]:
+    """Return each other program's name and processor time in s; the key outlives a number used again."""
+    wanted = ["pid", "create_time", "name", "cpu_times"]
+    found = [each.info for each in psutil.process_iter(wanted) if each.pid != os.getpid()]
+    return {
+        (each["pid"], each["create_time"]): (each["name"], each["cpu_times"].user + each["cpu_times"].system)
+        for each in found
+        if each["cpu_times"] is not None
+    }
 
 
 def memory() -> Memory:

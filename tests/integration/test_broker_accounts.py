@@ -235,6 +235,19 @@ def test_the_list_shows_every_agent(world, tmp_path, capsys):
     assert line.index("revoked") == heading.index("STATE")
 
 
+def test_the_list_tells_the_sites_own_time(world, tmp_path, capsys):
+    """With the zone's name, as `who-holds` does: nobody has to guess which clock it was."""
+    world.join(tmp_path / "edge")
+    config = world.web.app.extensions["hadir"].config
+    with UnitOfWork(world.web.engine) as work:
+        agent = work.session.get_one(models.Agent, "gate-box")
+        agent.heartbeat_at = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
+        work.session.get_one(models.Site, agent.site_id).timezone = "Asia/Jakarta"
+    capsys.readouterr()
+    assert agent_commands.show(config, argparse.Namespace()) == 0
+    assert "2026-11-25 17:30:00 WIB" in capsys.readouterr().out
+
+
 def test_an_unknown_agent_is_said_to_be_unknown(world):
     """A typing error changes nothing and is answered with a sentence."""
     config = world.web.app.extensions["hadir"].config

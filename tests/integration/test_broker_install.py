@@ -150,8 +150,10 @@ def test_the_settings_that_it_prints_are_the_servers(broker):
     config = read_server_config({"HADIR_HOME": str(broker.root / "server"), **settings})
     assert config.broker == broker.config().broker
     assert config.broker.admin_password and config.broker.password
-    https = {line[1:].split("=")[0] for line in printed.splitlines() if line.startswith("#HADIR_")}
-    assert https == {"HADIR_WEB_CERT_FILE", "HADIR_WEB_KEY_FILE"}
+    https = dict(line[1:].split("=", 1) for line in printed.splitlines() if line.startswith("#HADIR_"))
+    config = read_server_config({"HADIR_HOME": str(broker.root / "server"), **settings, **https})
+    assert config.base_url.startswith("https://") and config.base_url.endswith(":8443")
+    assert {"HADIR_WEB_CERT_FILE", "HADIR_WEB_KEY_FILE", "HADIR_WEB_HOST", "HADIR_WEB_PORT"} < set(https)
 
 
 def test_the_settings_that_bite_are_set_and_explained(broker):

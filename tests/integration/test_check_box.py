@@ -3,12 +3,15 @@
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from common.events import Clock
 from edge_agent import check_box, check_link
 from edge_agent.adapters import machine, vitals
 from edge_agent.adapters.live_socket import NotRunningError, read_live
@@ -155,7 +158,7 @@ def test_capacity_names_the_dearest_camera():
     dear = CameraCost(
         width=3840, height=2160, fps=5, decode_ms=40, busy_ms=30, quiet_ms=1, rests=True, is_seen=False
     )
-    found = check_box.bears({"a": cheap, "b": dear}, idle=1.0, free_mb=9000.0, is_running=False)
+    found = check_box.bears({"a": cheap, "b": dear}, use=vitals.Use(1.0), free_mb=9000.0, is_running=False)
     assert "more like b (" in found.words and "nobody came by" in found.words
     assert found.numbers["processors"] == machine.processors()
 
@@ -177,3 +180,24 @@ def test_without_a_recogniser_the_cameras_are_looked_at_all_the_same(tmp_path, c
     assert "320x192" in gate[0]["words"] and gate[1]["words"] == "faces were not looked for"
     assert not any("No face was seen" in each["words"] for each in gate)
     assert "Looking through gate (1 of 1)" in said.err and "Loading the recogniser." in said.err
+
+
+def test_the_busiest_program_is_named():
+    """A program that turns in circles is found within a moment, with about what it takes."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spinning:
+        try:
+            wait_until(lambda: _names_python(vitals.use_over(0.3)), about="it is named")
+        finally:
+            spinning.kill()
+
+
+def _names_python(use: vitals.Use) -> bool:
+    return any(name.startswith("python") and 0 < worth < 1.3 for name, worth in use.busiest)
+
+
+def test_a_clock_without_ntp_is_advice(monkeypatch):
+    """It is right for now and will drift: neither ok nor a failure."""
+    monkeypatch.setattr(check_link, "clock_now", lambda: Clock.RTC)
+    assert check_link.clock().is_advice
+    monkeypatch.setattr(check_link, "clock_now", lambda: Clock.NTP)
+    assert not check_link.clock().is_advice

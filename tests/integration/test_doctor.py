@@ -5,7 +5,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from central_server.adapters.broker_accounts import BrokerAccounts
 from central_server.adapters.embedded_broker import find_mosquitto
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
+from common.events import Birth
 from edge_agent.adapters.identity_file import Identity, save_identity
+from edge_agent.adapters.live_socket import LiveSocket
 from edge_agent.cli import main
 from edge_agent.diagnosis import Finding
 from edge_agent.doctor import findings
@@ -216,17 +218,69 @@ def test_all_is_well(world, identity, engine, tmp_path, examined, free_port):
     assert not world.web.rows(models.BadMessage)
 
 
+@dataclass
+class Watched(Edge):
+    """It remembers each session that it began."""
+
+    sessions: list[str] = field(default_factory=list)
+
+    def _birth(self, sid: str) -> Birth:
+        self.sessions.append(sid)
+        return super()._birth(sid)
+
+
+@contextmanager
+def a_running_agent(
+    home: Path, edge: Edge, *, road: str = "MQTT", server_online: bool = True
+) -> Iterator[None]:
+    """The live socket of an agent at home that has this link."""
+    home.mkdir(exist_ok=True)
+
+    def snapshot() -> dict[str, object]:
+        link = edge.link
+        told = {"phase": link.phase.value, "trouble": link.trouble}
+        return {"link": told | {"road": road, "server_online": server_online}}
+
+    served = LiveSocket(home, snapshot)
+    served.start()
+    try:
+        yield
+    finally:
+        served.stop()
+
+
 @needs_mosquitto
-def test_an_agent_that_runs_is_not_mistaken(identity, engine, tmp_path, examined, free_port):
-    """The doctor takes its connection for a moment; the agent takes it back, and nothing is lost."""
+def test_an_agent_that_runs_is_asked_and_not_thrown_out(identity, engine, tmp_path, examined, free_port):
+    """A login with its client id would end its session: the doctor reads its state, and says how to try."""
     with a_broker("mosquitto", tmp_path / "broker", free_port()) as broker:
         broker.accounts.put(identity.agent_id, identity.broker.password)
-        edge = Edge(at(identity, broker.port), tmp_path / "edge")
+        edge = Watched(at(identity, broker.port), tmp_path / "edge")
         with running(a_subscriber(engine, broker), edge.link):
-            wait_until(lambda: edge.outbox.state().depth == 0 and edge.link.phase == "online", about="online")
-            assert examined(edge.identity)["login"].is_good
+            wait_until(lambda: edge.link.phase == "online", about="online")
+            with a_running_agent(tmp_path / "examined", edge):
+                found = examined(edge.identity)
+            assert found["login"].is_good and found["worker"].is_good and found["broker"].is_good
+            assert "not disturbed" in found["login"].words
+            assert "systemctl stop hadir-agent" in found["login"].advice
+            assert "subscribe" not in found
+            with a_running_agent(tmp_path / "examined", edge, server_online=False):
+                assert not examined(edge.identity)["worker"].is_good
             edge.see(3)
             wait_until(lambda: edge.outbox.state().depth == 0, about="the agent goes on")
+            assert len(edge.sessions) == 1
+
+
+@needs_mosquitto
+def test_an_agent_that_runs_and_is_refused_says_so(identity, examined, tmp_path, free_port):
+    """Its own link's trouble and the road of its events are told; one full stop is enough."""
+    port = free_port()
+    with a_mosquitto(tmp_path / "mosquitto", port, **{identity.agent_id: "another one"}):
+        edge = Edge(at(identity, port), tmp_path / "edge")
+        with running(edge.link), a_running_agent(tmp_path / "examined", edge, road="HTTPS"):
+            wait_until(lambda: edge.link.trouble, about="it is refused")
+            words = fault(examined(edge.identity), "login")
+    assert "the running agent is not logged in" in words and "refused 'gate-box'" in words
+    assert "its events go by HTTPS" in words and ".)" not in words
 
 
 @needs_mosquitto

@@ -5,6 +5,7 @@ installer does with it: where things go, who may read them, when it switches and
 """
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -69,11 +70,11 @@ class Box:
         (self.source / "hadir").write_text(HADIR)
         (self.source / "hadir").chmod(0o755)
 
-    def run(self, *arguments: str, answer: str = "", expect: int = 0) -> str:
+    def run(self, *arguments: str, answer: str = "", expect: int = 0, **variables: str) -> str:
         environment = {
             **os.environ,
             "HADIR_ROOT": str(self.root), "STATE": str(self.state), "HADIR_PYTHON": sys.executable,
-            "HADIR_SETTLE_S": "0", "PATH": f"{self.state}:{os.environ['PATH']}",
+            "HADIR_SETTLE_S": "0", "PATH": f"{self.state}:{os.environ['PATH']}", **variables,
         }  # fmt: skip
         done = subprocess.run(
             ["bash", str(self.source / "deploy" / "edge" / "install.sh"), *arguments],
@@ -157,6 +158,19 @@ def test_a_dry_run_does_nothing(box):
     assert "would: mv -T" in said
     assert [each for each in box.root.rglob("*") if each.is_file()] == []
     assert not (box.state / "calls").exists()
+
+
+def test_an_old_python_that_comes_first_hides_no_newer_one(box):
+    """pyenv's may come first in PATH; the system's own is found all the same."""
+    old = box.state / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" != --version ] || echo Python 3.9.1\nexit 1\n')
+    old.chmod(0o755)
+    system = shutil.which("python3", path="/usr/bin")
+    new_enough = [system or "false", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if subprocess.run(new_enough, check=False).returncode:
+        pytest.skip("this system has no Python of its own that is new enough")
+    path = f"{box.state}:/usr/bin:/bin"
+    assert "install the packages with /usr/bin/python3" in box.run("--dry-run", HADIR_PYTHON="", PATH=path)
 
 
 def running(box: Box) -> None:
@@ -271,6 +285,28 @@ def test_the_command_reads_passwords_and_runs_nothing_of_them(command, tmp_path)
     for line in ("PLAIN=a b", "QUOTED=x y", "SINGLE=z", "EVIL=$(touch hacked);`id`", "LAST=end"):
         assert line in lines
     assert "LD_PRELOAD=/x" not in lines and not (tmp_path / "hacked").exists()
+
+
+def test_the_servers_command_brings_its_settings(tmp_path):
+    """It loads the settings as systemd does, runs nothing of them, and hides the files that come of it."""
+    shown = tmp_path / "shown"
+    shown.write_text('#!/bin/bash\necho "arguments: $*"; umask; env\n')
+    shown.chmod(0o755)
+    text = (ROOT / "deploy" / "server" / "hadir-server-command.sh").read_text()
+    for real, here in (("/opt/hadir/hadir", shown), ("/etc/hadir/server.env", tmp_path / "env")):
+        text = text.replace(real, str(here))
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    (tmp_path / "command").write_text(text.replace("OWNER=hadir", f"OWNER={owner}"))
+    command = ["bash", str(tmp_path / "command"), "agent", "list"]
+    missing = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert missing.returncode == 2 and "as root" in missing.stderr
+    (tmp_path / "env").write_text("HADIR_TIMEZONE=Asia/Jakarta\nEVIL=$(touch hacked)\nPYTHONPATH=/x\n")
+    lines = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, check=True
+    ).stdout.splitlines()
+    assert lines[:2] == ["arguments: server agent list", "0077"]
+    assert "HADIR_TIMEZONE=Asia/Jakarta" in lines and "EVIL=$(touch hacked)" in lines
+    assert "PYTHONPATH=/x" not in lines and not (tmp_path / "hacked").exists()
 
 
 def test_looking_around_needs_no_packages(tmp_path):

@@ -15,6 +15,7 @@ from rich.console import Console
 from edge_agent.adapters.live_screen import show
 from edge_agent.adapters.live_socket import LiveSocket, NotRunningError, read_live
 from edge_agent.cli import main
+from edge_agent.live_words import link_line
 from tests.agent_process import an_agent_box
 from tests.clips import Recipe, make_video
 from tests.link_world import wait_until
@@ -39,6 +40,21 @@ SNAPSHOT = {
     "box": {"cpu_percent": 31.0, "rss_mb": 300, "memory_free_mb": 2000, "memory_mb": 4000,
             "disk_free_mb": 9000, "temperature_c": 61.5, "throttled": ["throttled"], "clock": "rtc"},
 }  # fmt: skip
+
+
+WELL = {"phase": "online", "road": "MQTT", "server_online": True, "trouble": ""}
+
+
+def test_the_link_is_told_in_the_right_order():
+    """The road belongs to the link, and the server's absence comes after it."""
+
+    def words(**link: object) -> str:
+        return link_line({"link": WELL | link})
+
+    assert words() == "online by MQTT"
+    assert words(server_online=False) == "the broker is online by MQTT, but the server is away"
+    away = words(phase="waiting", road="HTTPS", trouble="no way there")
+    assert away == "away, trying again; events go by HTTPS (no way there)"
 
 
 def test_a_running_agent_is_seen_from_outside(tmp_path, free_port, capsys):

@@ -142,7 +142,7 @@ def test_the_environment_names_a_pack(shared_data, tmp_path, monkeypatch):
     choose = Choice(tmp_path, monkeypatch)
     monkeypatch.setenv("HADIR_MODELS", str(shared_data / "models" / "field_sc"))
     assert choose().engine == "insightface"
-    assert "it was given" in choose.said[-1] and "non-commercial" in choose.said[-1]
+    assert "as named by HADIR_MODELS" in choose.said[-1] and "non-commercial" in choose.said[-1]
 
 
 def test_a_pack_that_is_installed_comes_before_a_download(shared_data, tmp_path, monkeypatch):
@@ -199,7 +199,7 @@ def test_a_pack_that_changed_since_it_was_trusted_is_told(shared_data, tmp_path,
     )
     write_record(ours, record)
     choose(ours)
-    assert "(it was given; " in choose.said[-1]
+    assert "(as named in the settings or the command; " in choose.said[-1]
     write_record(ours, replace(record, files={"det_500m.onnx": "0" * 64}))
     choose(ours)
     assert "have changed since it was installed" in choose.said[-1]

@@ -347,7 +347,7 @@ def test_a_join_code_is_shown_once_and_never_kept(world):
     assert (reply.status_code, reply.headers["Location"]) == (302, "/cameras/#join-code")
     shown = client.get("/cameras/")
     code = shown.text.split('class="big-code">')[1].split("<")[0]
-    assert f"./hadir agent join http://127.0.0.1:8080/{code}" in shown.text
+    assert f"sudo hadir agent join --start &#39;http://127.0.0.1:8080/{code}&#39;" in shown.text
     assert shown.headers["Cache-Control"] == "no-store"
     assert "<svg" in shown.text.split("qr-frame")[1]
     kept = world.rows(models.JoinCode)

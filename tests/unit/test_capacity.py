@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.camera_words import capacity_words
+from edge_agent.camera_words import capacity_words, others_words
 from edge_agent.core.capacity import CameraCost, Limit, capacity
 
 
@@ -65,6 +65,16 @@ def test_what_others_take_is_not_there_for_cameras(each, processors, share, is_r
     idle = capacity(each, idle=float(processors), **here)
     assert busy.usual <= idle.usual and busy.crowded <= busy.usual
     assert busy.free <= 0.8 * processors - busy.taken + 1e-9
+
+
+def test_what_takes_the_processors_is_named_when_it_is_much():
+    """A box that has other work says why it bears so few cameras; a calm one says nothing of it."""
+    busy = [("ffmpeg", 0.9), ("evil\x1b[2J", 0.5)]
+    assert others_words(2, 0.5, busy, is_running=False) == (
+        "; other work takes 1.5 of the 2 processors now (ffmpeg 0.9, evil [2J 0.5)"
+    )
+    assert "the running agent and other work take" in others_words(2, 0.5, (), is_running=True)
+    assert others_words(4, 3.5, busy, is_running=False) == ""
 
 
 def test_the_words_say_one_camera_and_many():

@@ -80,7 +80,7 @@ def commands(parser: argparse.ArgumentParser) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_told_of_exists(page: Path):
     """`hadir server x`, `hadir agent x` and `hadir bench x` in a text are commands."""
-    told = re.findall(r"hadir (server|agent|bench) ([a-z][a-z-]+)", page.read_text())
+    told = re.findall(r"hadir[ -](server|agent|bench) ([a-z][a-z-]+)", page.read_text())
     known = {"server": commands(server_cli.parser()), "agent": commands(agent_cli.parser())}
     known["bench"] = commands(bench_parser()) | commands(whole_bench_parser())
 
