@@ -43,12 +43,13 @@ def _take(employee_id: str, file: FileStorage) -> dict[str, Any]:
             photo = upload_photo(
                 work, hadir().config.home, employee, name, file.read(), user().username, utc_now()
             )
-            state = photo.state
+            state, photo_id = photo.state, photo.photo_id
     except PhotoRefused as refused:
         known = wording.PHOTO_REASONS.get(refused.reason)
         return {"name": name, "ok": False, "words": str(known or refused)}
     words = _("accepted already") if state == "accepted" else _("uploaded, will be checked now")
-    return {"name": name, "ok": True, "words": words}
+    waiting = "" if state == "accepted" else photo_id  # the line of the upload ends with its verdict
+    return {"name": name, "ok": True, "words": words, "waiting": waiting}
 
 
 @blueprint.get("/<employee_id>/photos")

@@ -37,10 +37,15 @@ class Drawing {
     root.querySelector("[data-undo]").addEventListener("click", () => this.undo());
     root.querySelector("[data-delete]").addEventListener("click", () => this.remove());
     this.svg.addEventListener("click", (event) => this.tapped(event));
-    this.image.addEventListener("load", () => ((this.image.hidden = false), this.draw()));
-    if (this.image.complete && this.image.naturalWidth) this.image.hidden = false;
+    this.image.addEventListener("load", () => this.reveal());
+    if (this.image.complete && this.image.naturalWidth) this.reveal();
     new ResizeObserver(() => this.draw()).observe(this.svg);
-    root.hidden = false;
+    this.draw();
+  }
+
+  // Without a picture there is nothing to draw on: until then the text fields are the way.
+  reveal() {
+    this.image.hidden = this.root.hidden = false;
     this.draw();
   }
 

@@ -51,8 +51,32 @@ class LivePart {
 
   show(html, tag) {
     this.tag = tag;
+    const before = this.verdicts();
     const keep = (old) => !(old.dataset && "keep" in old.dataset); // a form somebody may be using
     Idiomorph.morph(this.element, html, { morphStyle: "innerHTML", callbacks: { beforeNodeMorphed: keep } });
+    if (this.element.dataset.reloads && this.verdicts() !== before) this.reloadOthers();
+  }
+
+  verdicts() {
+    return [...this.element.querySelectorAll("[data-verdict]")].map((each) => each.id + each.dataset.verdict).join();
+  }
+
+  // What else on the page says the same, by ids: <div data-reloads="one two">, after a verdict on something in it.
+  async reloadOthers() {
+    for (const line of document.querySelectorAll("[data-waiting]")) {
+      if (document.getElementById(line.dataset.waiting)?.dataset.verdict) line.remove();
+    }
+    try {
+      const reply = await fetch(location.href, { headers: HEADERS, cache: "no-store", signal: AbortSignal.timeout(8000) });
+      if (!reply.ok) return;
+      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+      for (const id of this.element.dataset.reloads.split(" ")) {
+        const [here, there] = [document.getElementById(id), page.getElementById(id)];
+        if (here && there) Idiomorph.morph(here, there, { morphStyle: "outerHTML" });
+      }
+    } catch {
+      // The next reload of the page tells.
+    }
   }
 
   lost() {
@@ -183,6 +207,7 @@ class Uploads {
         const words = document.createElement("strong");
         const results = request.status === 200 ? JSON.parse(request.responseText).results : [];
         words.textContent = " — " + (results.length ? results[0].words : this.form.dataset.failed);
+        if (results.length && results[0].waiting) line.dataset.waiting = results[0].waiting;
         words.className = results.length && results[0].ok ? "good-ink" : "bad-ink";
         line.append(words);
         done();

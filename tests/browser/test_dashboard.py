@@ -130,6 +130,32 @@ def test_photos_are_uploaded_with_an_answer_for_each(world, visit):
         photo = work.session.query(models.EnrolmentPhoto).one()
         photo.state, photo.reason = "rejected", "several_faces"
     playwright.expect(page.locator("#photo-list")).to_contain_text("More than one face", timeout=TURN_MS)
+    playwright.expect(answers).to_have_count(1)  # of the file that was refused at once
+    assert complaints == []
+
+
+def test_an_accepted_photo_changes_the_whole_page_of_the_person(world, visit):
+    """Enrolment and state follow the verdict without a reload, and the line of the upload is gone."""
+    with UnitOfWork(world.engine) as work:
+        work.session.query(models.FaceTemplate).filter_by(employee_id="EMP001").delete()
+    page, complaints = visit("hr")
+    page.goto("/people/EMP001")
+    playwright.expect(page.locator("#person-state")).to_contain_text("Not enrolled")
+    playwright.expect(page.locator("#person-enrolment")).to_contain_text("No usable photo")
+    page.evaluate("window.notReloaded = true")
+    face = {"name": "face.jpg", "mimeType": "image/jpeg", "buffer": JPEG}
+    page.locator("#photo-files").set_input_files([face])
+    playwright.expect(page.locator("#person-enrolment")).to_contain_text("being checked", timeout=TURN_MS)
+    with UnitOfWork(world.engine) as work:
+        photo = work.session.query(models.EnrolmentPhoto).one()
+        photo.state = "accepted"
+        made = {"employee_id": "EMP001", "model_id": "m", "photo_id": photo.photo_id}
+        made |= {"embedding": b"", "dimension": 0, "created_at": datetime.now(UTC)}
+        work.session.add(models.FaceTemplate(**made))
+    playwright.expect(page.locator("#person-enrolment")).to_contain_text("Enrolled", timeout=TURN_MS)
+    playwright.expect(page.locator("#person-state")).to_contain_text("In area")
+    playwright.expect(page.locator("#uploads li")).to_have_count(0)
+    assert page.evaluate("window.notReloaded") is True
     assert complaints == []
 
 

@@ -39,6 +39,19 @@ def taken_over(world) -> Iterator[WebWorld]:
     yield world
 
 
+@pytest.fixture
+def pictured(taken_over) -> WebWorld:
+    """The same, and its agent has brought a picture of the camera."""
+    folder = Path(taken_over.home) / "stills" / AGENT
+    folder.mkdir(parents=True)
+    (folder / "plant-cam.jpg").write_bytes(a_jpeg())
+    return taken_over
+
+
+def a_jpeg() -> bytes:
+    return cv2.imencode(".jpg", np.full((90, 160, 3), 99, np.uint8))[1].tobytes()
+
+
 def corners(page, layer: str) -> list[list[float]]:
     text = page.locator(f"#{layer}").input_value()
     return [[float(value) for value in corner.split(",")] for corner in text.rpartition(":")[2].split()]
@@ -52,7 +65,7 @@ def tap(page, x: float, y: float, *, finger: bool = False) -> None:
     press(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
-def test_a_mask_is_drawn_moved_and_saved(taken_over, visit):
+def test_a_mask_is_drawn_moved_and_saved(pictured, visit):
     """Clicks make corners, a drag and the arrow keys move one, Delete takes it away; the text follows."""
     page, complaints = visit("admin")
     page.goto(PAGE)
@@ -84,7 +97,7 @@ def test_a_mask_is_drawn_moved_and_saved(taken_over, visit):
     assert complaints == []
 
 
-def test_a_finger_draws_a_named_part_on_a_phone_and_typing_moves_the_drawing(taken_over, visit):
+def test_a_finger_draws_a_named_part_on_a_phone_and_typing_moves_the_drawing(pictured, visit):
     """The same on a touch screen; and whoever types corners sees them."""
     page, complaints = visit("admin", viewport=test_dashboard.PHONE, has_touch=True)
     page.goto(PAGE)
@@ -102,17 +115,20 @@ def test_a_finger_draws_a_named_part_on_a_phone_and_typing_moves_the_drawing(tak
 
 
 def test_a_picture_is_asked_for_without_losing_what_was_typed(taken_over, visit):
-    """It appears under the drawing when the agent has brought it."""
+    """There is nothing to draw on until the agent has brought it; the fields can be typed in all the same."""
     page, complaints = visit("admin")
+    page.goto(f"/cameras/agents/{AGENT}/camera")
+    playwright.expect(page.locator("#mask")).to_be_visible()
+    playwright.expect(page.locator("[data-draw]")).to_be_hidden()
     page.goto(PAGE)
+    playwright.expect(page.locator("[data-draw]")).to_be_hidden()
     page.locator("#mask").fill("0,0 0.3,0 0.3,0.4")
     page.get_by_role("button", name="Take a picture").click()
     words = page.locator("[data-still-words]")
     playwright.expect(words).to_contain_text("The agent is bringing a picture")
-    jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 99, np.uint8))[1].tobytes()
     with UnitOfWork(taken_over.engine) as work:
         agent = work.session.get_one(models.Agent, AGENT)
-        store_still(work, Path(taken_over.home), agent, "plant-cam", jpeg, now=datetime.now(UTC))
+        store_still(work, Path(taken_over.home), agent, "plant-cam", a_jpeg(), now=datetime.now(UTC))
     playwright.expect(page.locator(".canvas img")).to_be_visible(timeout=test_dashboard.TURN_MS)
     assert page.locator(".canvas img").evaluate("image => image.naturalWidth") == 160
     assert page.locator("#mask").input_value() == "0,0 0.3,0 0.3,0.4"
