@@ -8,6 +8,7 @@ from edge_agent.core.suitability import SUITABILITY, Advice, CameraLook, Light, 
 from edge_agent.live_words import plain
 
 WORTH_A_WORD = 0.2  # of the processors
+MOST_NAMES = 3  # of programs
 LEAST, COMFORTABLE = f"{SUITABILITY.least_px:.0f} px", f"{SUITABILITY.comfortable_px:.0f} px"
 
 SIZE = f"Faces are {{face}} wide: {LEAST} is the least for a good match, {COMFORTABLE} is comfortable."
@@ -146,7 +147,7 @@ def others_words(
     taken = max(0.0, processors - idle)
     if taken < WORTH_A_WORD * processors:
         return ""
-    names = ", ".join(f"{plain(name, 20)} {worth:.1f}" for name, worth in busiest)
+    names = ", ".join(f"{plain(name, 20)} {worth:.1f}" for name, worth in busiest[:MOST_NAMES])
     who = "the running agent and other work take" if is_running else "other work takes"
     return f"; {who} {taken:.1f} of the {processors} processors now" + (f" ({names})" if names else "")
 

@@ -64,7 +64,7 @@ def use_over(seconds: float) -> Use:
     for key, (name, now_s) in _taken().items():
         if key in before and (worth := (now_s - before[key][1]) / (time.monotonic() - began)) >= LEAST_WORTH:
             took[name] = took.get(name, 0.0) + worth
-    return Use(idle, tuple(sorted(took.items(), key=lambda each: -each[1])[:3]))
+    return Use(idle, tuple(sorted(took.items(), key=lambda each: -each[1])))
 
 
 def _taken() -> dict[tuple[int, float], tuple[str, float]]:
