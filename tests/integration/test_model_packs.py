@@ -176,7 +176,7 @@ def test_a_pack_may_be_asked_for_by_its_name(shared_data, tmp_path, monkeypatch)
     choose.folder.mkdir()
     (choose.folder / PACK).symlink_to(shared_data / "models" / "field_sc", target_is_directory=True)
     assert choose(Path(PACK)).engine == "insightface"
-    assert "it was asked for" in choose.said[-1] and "not those that we know" in choose.said[-1]
+    assert "as named in the settings" in choose.said[-1] and "not those that we know" in choose.said[-1]
     with pytest.raises(NoEngineError, match=f"Install it: hadir agent models install {PRODUCTION}"):
         choose(Path(PRODUCTION), allow_dlib=True, allow_download=True)
 
