@@ -1,6 +1,8 @@
 """A whole company for benchmarks: database, broker, web, worker and agents, as processes one may kill."""
 
+import argparse
 import contextlib
+import json
 import os
 import re
 import signal
@@ -8,11 +10,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 ROOT = Path(__file__).parents[2]
 SITE, TIMEZONE = "plant", "Asia/Jakarta"
@@ -22,6 +26,50 @@ MOSQUITTO_DEFAULT_AUTOSAVE_S = 1800  # nothing is saved before a crash: the hard
 
 class BenchError(Exception):
     """The benchmark cannot be run; says why."""
+
+
+Say = Callable[[str], None]
+
+
+class Outcome(Protocol):
+    """What a benchmark came to: a dataclass."""
+
+    @property
+    def is_good(self) -> bool: ...
+
+
+Came = TypeVar("Came", bound=Outcome)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="only one JSON line, last on standard output")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave database, spools and logs there")
+
+
+def measured(
+    given: argparse.Namespace,
+    people: int,
+    measure: Callable[["Company", Say], Came],
+    words: Callable[[Came], str],
+) -> int:
+    """Run a benchmark in a company of its own, and print what it came to; return an exit status."""
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="hadir-bench-") as scratch,
+            Company(given.keep or Path(scratch), people=people) as company,
+        ):
+            outcome = measure(company, say)
+    except BenchError as error:
+        say(str(error))
+        return 1
+    if not given.json:
+        say(words(outcome))
+    print(json.dumps(asdict(outcome)))  # type: ignore[call-overload]
+    return 0 if outcome.is_good else 1
 
 
 @dataclass

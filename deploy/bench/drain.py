@@ -6,19 +6,16 @@ the database, memory at both ends, and that all is there once.
 """
 
 import argparse
-import json
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from common.events import EventKind, RecognitionEvent
 from common.ids import CameraId, EmployeeId
 from deploy.bench.agent_process import ROOMY
-from deploy.bench.company import BenchError, Company, Spool, employee_id
+from deploy.bench.company import BenchError, Company, Spool, add_options, employee_id, measured
 from edge_agent.adapters.identity_file import load_identity
 from edge_agent.adapters.outbox import Outbox
 
@@ -55,29 +52,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     words = "an agent comes back after a week offline: how fast does it drain, and is live news late?"
     parser = commands.add_parser("drain", help=words, description=words)
     parser.add_argument("--events", type=int, default=1_000_000, help="in the spool (1000000)")
-    parser.add_argument("--json", action="store_true", help="only one JSON line, last on standard output")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave database, spool and logs there")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
     """Return 0 when nothing was lost or doubled."""
 
-    def say(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="hadir-bench-") as scratch:
-            home = given.keep or Path(scratch)
-            with Company(home, people=PEOPLE) as company:
-                outcome = come_back(company, given.events, say)
-    except BenchError as error:
-        say(str(error))
-        return 1
-    if not given.json:
-        say(_in_words(outcome))
-    print(json.dumps(asdict(outcome)))
-    return 0 if outcome.is_good else 1
+    return measured(given, PEOPLE, lambda company, say: come_back(company, given.events, say), _in_words)
 
 
 def come_back(company: Company, events: int, say: Callable[[str], None]) -> Outcome:

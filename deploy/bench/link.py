@@ -7,16 +7,12 @@ picture in the camera is.
 """
 
 import argparse
-import json
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from random import Random
 
-from deploy.bench.company import BenchError, Company, Spool
+from deploy.bench.company import Company, Spool, add_options, measured
 
 PEOPLE = 300
 DOWN_S = (0.2, 2.0)  # between a kill and the next start
@@ -50,29 +46,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--agents", type=int, default=2, help="how many agents (2)")
     parser.add_argument("--rate", type=float, default=80, help="events a second of each (80)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the kills (1)")
-    parser.add_argument("--json", action="store_true", help="only one JSON line, last on standard output")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave database, spools and logs there")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
     """Return 0 when nothing was lost or doubled."""
 
-    def say(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="hadir-bench-") as scratch:
-            home = given.keep or Path(scratch)
-            with Company(home, people=PEOPLE) as company:
-                outcome = chaos(company, given.seconds, given.agents, given.rate, Random(given.seed), say)
-    except BenchError as error:
-        say(str(error))
-        return 1
-    if not given.json:
-        say(_in_words(outcome))
-    print(json.dumps(asdict(outcome)))
-    return 0 if outcome.is_good else 1
+    return measured(
+        given,
+        PEOPLE,
+        lambda company, say: chaos(company, given.seconds, given.agents, given.rate, Random(given.seed), say),
+        _in_words,
+    )
 
 
 def chaos(
