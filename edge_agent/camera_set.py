@@ -13,7 +13,7 @@ from edge_agent.core.identification import MatchPolicy
 from edge_agent.core.pulse import Pulse
 from edge_agent.picture import Picture
 
-STOP_S = 15.0  # for all cameras; systemd allows 30 for everything
+STOP_S = 15.0  # for all cameras; systemd allows 45 for everything
 
 
 class CameraSet:
