@@ -1,6 +1,6 @@
 """What a technician types or scans to join a server: https://server/CODE#HASH, spelt and read here alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from common.pairing import ALPHABET, HASH_LENGTH, is_ca_hash
@@ -32,9 +32,6 @@ class JoinLink:
     @property
     def is_encrypted(self) -> bool:
         return self.server_url.startswith("https://")
-
-    def without_code(self) -> "JoinLink":
-        return replace(self, code="")
 
 
 def read_link(text: str) -> JoinLink:

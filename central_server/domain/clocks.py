@@ -8,9 +8,12 @@ the server's clock was when the monotonic clock stood at zero. Nothing about the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from common.events import Clock
+
 BUCKET_MS = 5 * 60_000  # of each such time the fastest heartbeat is kept
 MOST_BUCKETS = 24  # two hours: the two crystals drift apart by less than a second in that time
 MOST_BOOTS = 8
+FIRST_MS = 1_767_225_600_000  # 2026-01-01: a clock that says an earlier day was never set
 TRUSTED_OFF_MS = 30_000  # of a clock that says it is synchronised
 TOLERATED_OFF_MS = 2_000  # of any other
 
@@ -59,6 +62,20 @@ def correction(off: int | None, *, is_synchronised: bool) -> int:
     """
     tolerated = TRUSTED_OFF_MS if is_synchronised else TOLERATED_OFF_MS
     return 0 if off is None or abs(off) <= tolerated else off
+
+
+def dated(off: int | None, ts: int, clock: Clock) -> tuple[int, bool]:
+    """Return what is to be taken off an event's instants, ms, and whether they then can be believed at all.
+
+    off: by how much its clock was ahead, if that is known; ts, clock: as the agent told them.
+    """
+    taken = correction(off, is_synchronised=clock is Clock.NTP)
+    return taken, ts - taken >= FIRST_MS and (clock is not Clock.BAD or off is not None)
+
+
+def is_undated(clock: str, off_ms: int) -> bool:
+    """Tell whether a recorded event has no time that could be believed: it is kept, and decides nothing."""
+    return clock == Clock.BAD.value and not off_ms
 
 
 def boots_from(kept: Mapping[str, list[list[int]]]) -> Boots:

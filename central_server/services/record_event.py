@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from central_server.config import RulesConfig
 from central_server.db.models import Agent, Camera
 from central_server.db.stores import alerts, days_due, events, people, presence, shifts
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.clocks import Boots, boots_from, correction
+from central_server.domain.clocks import Boots, boots_from, dated, is_undated
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
@@ -19,7 +19,6 @@ from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
 
 MOST_LATE_DAYS = 20  # more late person-days than this at once are recomputed a little later
-FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # a clock that says an earlier one was never set
 
 
 class UnknownAgent(Exception):
@@ -118,7 +117,8 @@ class _Batch:
         return [self._row(agent, epoch, event) for event in (*delivery.envelope.events, *unreadable)]
 
     def _row(self, agent: Agent, epoch: str, event: RecognitionEvent) -> dict[str, Any]:
-        off_ms, is_dated = self._clock(agent, event)
+        off = self.boots[agent.agent_id].off(event.boot_id, event.mono, event.ts)
+        off_ms, is_dated = dated(off, event.ts, event.clock)
         seen_at = min(instant(event.last_seen - off_ms), self.now)  # nobody is seen in the future
         camera = self.cameras.get(event.camera_id)
         if camera is not None and camera.agent_id != agent.agent_id:
@@ -138,17 +138,10 @@ class _Batch:
             "clock": event.clock.value if is_dated else Clock.BAD.value,
         }
 
-    def _clock(self, agent: Agent, event: RecognitionEvent) -> tuple[int, bool]:
-        """Return what to take off the event's instants, ms, and whether they then can be believed at all."""
-        off = self.boots[agent.agent_id].off(event.boot_id, event.mono, event.ts)
-        taken = correction(off, is_synchronised=event.clock is Clock.NTP)
-        is_sane = instant(event.ts - taken) >= FIRST_DAY
-        return taken, is_sane and (event.clock is not Clock.BAD or off is not None)
-
     def sighting(self, row: Mapping[str, Any]) -> Sighting | None:
         """Return the sighting that a new row tells of, if it is about somebody we follow, at a known time."""
         person = self.people.get(row["employee_id"] or "")
-        if person is None or (row["clock"] == Clock.BAD.value and not row["clock_off_ms"]):
+        if person is None or is_undated(row["clock"], row["clock_off_ms"]):
             return None
         if not person.is_followed_on(row["business_date"]):
             return None

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Employee, Event
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
-from common.events import DOUBTFUL_BELOW, Clock
+from central_server.domain.clocks import is_undated
+from common.events import DOUBTFUL_BELOW
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -125,7 +126,7 @@ def _line(row: Row[Any], places: Places) -> EventLine:
         similarity=event.sim_score,
         is_late=event.is_late,
         corrected_s=event.clock_off_ms / 1000,
-        is_undated=event.clock == Clock.BAD.value and not event.clock_off_ms,
+        is_undated=is_undated(event.clock, event.clock_off_ms),
         has_snapshot=event.snapshot is not None,
         liveness=_liveness_in(event.extra),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -44,12 +44,6 @@ def move_to_day(session: Session, event_id: int, day: date) -> None:
     session.execute(update(Event).where(Event.id == event_id).values(business_date=day))
 
 
-def mark(session: Session, agent_id: str, epoch: str) -> int:
-    """Return the number up to which every event of the epoch is recorded."""
-    row = session.get(EventMark, (agent_id, epoch))
-    return row.seq if row else 0
-
-
 def note_repeats(session: Session, agent_id: str, epoch: str, count: int) -> None:
     """Count events that came again, for whoever wonders how often that happens."""
     if count and (row := session.get(EventMark, (agent_id, epoch))):
@@ -86,7 +80,3 @@ def _contiguous(mark: int, numbers: Iterable[int]) -> int:
             break
         mark = max(mark, number)
     return mark
-
-
-def count(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(Event)) or 0
