@@ -8,6 +8,7 @@ from datetime import time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
+from central_server.domain.attendance import OvertimeRule
 from common.pairing import certificate_in
 from common.settings import Settings
 
@@ -64,6 +65,7 @@ class RulesConfig:
     late_news: timedelta  # an event older than this on arrival corrects the record but is no news
     alert_expiry: timedelta
     day_cutoff: time  # where the business date turns for people without a shift
+    overtime: OvertimeRule  # what time outside the shift is worth
     snapshot_days: int
 
 
@@ -206,6 +208,9 @@ def _rules(settings: Settings) -> RulesConfig:
             seconds=settings.number("HADIR_ALERT_EXPIRY_S", default=900, low=60, high=86400)
         ),
         day_cutoff=time(hour=settings.whole("HADIR_DAY_CUTOFF_HOUR", default=4, low=0, high=12)),
+        overtime=OvertimeRule(
+            settings.choice("HADIR_OVERTIME", default="approved", among=tuple(OvertimeRule))
+        ),
         snapshot_days=settings.whole("HADIR_SNAPSHOT_DAYS", default=30, low=0, high=30),
     )
 

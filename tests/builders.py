@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from central_server.config import RulesConfig
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.attendance import OvertimeRule
 from common.events import Envelope, EventKind, RecognitionEvent
 
 MONDAY = date(2026, 11, 23)
@@ -22,6 +23,7 @@ def the_rules(**changes: Any) -> RulesConfig:
             "late_news": timedelta(minutes=10),
             "alert_expiry": timedelta(minutes=15),
             "day_cutoff": time(4),
+            "overtime": OvertimeRule.APPROVED,
             "snapshot_days": 30,
         }
         | changes
@@ -76,7 +78,8 @@ def an_employee(
     **more: Any,
 ) -> models.Employee:
     """Somebody with consent and a template, who is watched."""
-    values = {"name": f"Person {employee_id}", "consent_at": EIGHT_IN_JAKARTA, "created_at": EIGHT_IN_JAKARTA}
+    known_at = EIGHT_IN_JAKARTA - timedelta(hours=8)  # that day, and before every shift of it
+    values = {"name": f"Person {employee_id}", "consent_at": known_at, "created_at": known_at}
     employee = models.Employee(employee_id=employee_id, site_id=site_id, **values | more)
     session.add(employee)
     session.flush()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
-from central_server.domain.shifts import Interval
+from central_server.domain.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True)

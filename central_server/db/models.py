@@ -30,6 +30,7 @@ class Zone(Base):
     name: Mapped[str] = mapped_column(String(120))
     threshold_s: Mapped[int | None]  # unseen for longer is out of area; NULL: the server's default
     is_public: Mapped[bool] = mapped_column(default=False)  # identification forbidden by law
+    is_entrance: Mapped[bool] = mapped_column(default=False)  # who comes or goes passes here
 
 
 class Agent(Base):
@@ -118,8 +119,40 @@ class Camera(Base):
     detail: Mapped[str] = mapped_column(String(400), default="")
     state_at: Mapped[datetime | None]
     covered_since: Mapped[datetime | None]  # start of unbroken coverage; NULL while it is not online
+    proven_to: Mapped[datetime | None]  # up to here it is known when it watched: see CoverageGap
     fps: Mapped[float] = mapped_column(default=0.0)
     last_frame_at: Mapped[datetime | None]
+
+
+class CoverageGap(Base):
+    """Append-only: a time in which a camera that should have watched did not. What is open still is not here:
+    it is everything after the camera's proven_to.
+    """
+
+    __tablename__ = "CoverageGap"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(Slug, index=True)
+    site_id: Mapped[str] = mapped_column(Slug)
+    zone_id: Mapped[str | None] = mapped_column(Slug)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(24), default="")  # what was wrong, as far as it is known
+    __table_args__ = (Index("ix_CoverageGap_site", "site_id", "ends_at"),)
+
+
+class Kiosk(Base):
+    """A tablet at the door, for people who are not recognised by face. Only the hash of its token is kept."""
+
+    __tablename__ = "Kiosk"
+    kiosk_id: Mapped[str] = mapped_column(Slug, primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("Site.site_id"))
+    zone_id: Mapped[str | None] = mapped_column(ForeignKey("Zone.zone_id"))
+    name: Mapped[str] = mapped_column(String(120))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(64))
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
 
 
 class JoinCode(Base):
@@ -160,6 +193,7 @@ class Employee(Base):
     site_id: Mapped[str] = mapped_column(ForeignKey("Site.site_id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     department: Mapped[str] = mapped_column(String(120), default="")
+    role: Mapped[str] = mapped_column(String(120), default="")  # what the person works as, e.g. Security
     phone: Mapped[str] = mapped_column(String(32), default="")  # digits with country code, e.g. 6281234567890
     email: Mapped[str] = mapped_column(String(200), default="")
     status: Mapped[str] = mapped_column(String(16), default="active")  # active | suspended | resigned
@@ -170,6 +204,35 @@ class Employee(Base):
     consent_withdrawn_at: Mapped[datetime | None]
     is_watched: Mapped[bool] = mapped_column(default=True)  # False: known, never alerted about
     created_at: Mapped[datetime]
+
+
+class EmployeeZone(Base):
+    """Where somebody works. Without any: where the cameras have seen them lately."""
+
+    __tablename__ = "EmployeeZone"
+    employee_id: Mapped[str] = mapped_column(ForeignKey("Employee.employee_id"), primary_key=True)
+    zone_id: Mapped[str] = mapped_column(ForeignKey("Zone.zone_id"), primary_key=True)
+
+
+class RoleThreshold(Base):
+    """How long somebody of a role may be unseen, where that differs from what the zone says."""
+
+    __tablename__ = "RoleThreshold"
+    role: Mapped[str] = mapped_column(String(120), primary_key=True)
+    threshold_s: Mapped[int]
+
+
+class Badge(Base):
+    """With what somebody punches at a kiosk. Neither the PIN nor the badge's code can be read back."""
+
+    __tablename__ = "Badge"
+    employee_id: Mapped[str] = mapped_column(ForeignKey("Employee.employee_id"), primary_key=True)
+    pin_hash: Mapped[str] = mapped_column(String(200), default="")  # argon2id; empty: no PIN
+    code_hash: Mapped[str | None] = mapped_column(String(64), unique=True)  # SHA-256 of the QR code's content
+    given_at: Mapped[datetime]
+    given_by: Mapped[str] = mapped_column(String(64))
+    failed: Mapped[int] = mapped_column(default=0)  # wrong PINs in a row
+    locked_until: Mapped[datetime | None]
 
 
 class OrgHierarchy(Base):
@@ -248,19 +311,35 @@ class Shift(Base):
     late_out_min: Mapped[int] = mapped_column(default=240)  # and so long after
 
 
+class Rotation(Base):
+    """Shifts that follow each other day by day, and begin again: 2 mornings, 2 nights, 2 days off."""
+
+    __tablename__ = "Rotation"
+    rotation_id: Mapped[str] = mapped_column(Slug, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    starts_on: Mapped[date]  # a day on which the pattern begins
+    pattern: Mapped[str] = mapped_column(String(1000))  # shift ids and `off`, one a day, by commas
+
+
 class ShiftAssignment(Base):
-    """Who works which shift, from when to when. Without an employee: the site's default."""
+    """Who works which shift, or rotation, from when to when. Without an employee: the site's default.
+
+    Of those valid on a day, the one that began last counts.
+    """
 
     __tablename__ = "ShiftAssignment"
     id: Mapped[int] = mapped_column(primary_key=True)
     site_id: Mapped[str] = mapped_column(ForeignKey("Site.site_id"), index=True)
     employee_id: Mapped[str | None] = mapped_column(ForeignKey("Employee.employee_id"), index=True)
-    shift_id: Mapped[str] = mapped_column(ForeignKey("Shift.shift_id"))
+    shift_id: Mapped[str | None] = mapped_column(ForeignKey("Shift.shift_id"))  # this, or
+    rotation_id: Mapped[str | None] = mapped_column(ForeignKey("Rotation.rotation_id"))  # this
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
 
 
 class BreakWindow(Base):
+    """When a break is. Of those with one name that apply to a day, the ones that began last count."""
+
     __tablename__ = "BreakWindow"
     id: Mapped[int] = mapped_column(primary_key=True)
     site_id: Mapped[str] = mapped_column(ForeignKey("Site.site_id"), index=True)
@@ -269,6 +348,7 @@ class BreakWindow(Base):
     starts: Mapped[time]
     ends: Mapped[time]
     weekdays: Mapped[str] = mapped_column(String(32), default="mon,tue,wed,thu,fri,sat,sun")
+    is_paid: Mapped[bool] = mapped_column(default=False)  # counts as work, e.g. a prayer
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
 
@@ -279,15 +359,18 @@ class Holiday(Base):
     site_id: Mapped[str | None] = mapped_column(ForeignKey("Site.site_id"))  # NULL: every site
     day: Mapped[date] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16), default="national")  # national | collective | company
+    is_certain: Mapped[bool] = mapped_column(default=True)  # False: foreseen, and not announced yet
 
 
 class Leave(Base):
     __tablename__ = "Leave"
     id: Mapped[int] = mapped_column(primary_key=True)
     employee_id: Mapped[str] = mapped_column(ForeignKey("Employee.employee_id"), index=True)
-    kind: Mapped[str] = mapped_column(String(40), default="leave")
+    kind: Mapped[str] = mapped_column(String(40), default="leave")  # domain.shifts.LeaveKind
     first_on: Mapped[date]
     last_on: Mapped[date]
+    note: Mapped[str] = mapped_column(String(200), default="")
 
 
 # -- facts and what follows from them ----------------------------------------------------------------------
@@ -306,7 +389,7 @@ class Event(Base):
     zone_id: Mapped[str | None] = mapped_column(Slug)
     camera_id: Mapped[str] = mapped_column(Slug)
     track_id: Mapped[str] = mapped_column(Code)
-    kind: Mapped[str] = mapped_column(String(8))  # common.events.EventKind
+    kind: Mapped[str] = mapped_column(String(8))  # common.events.EventKind; of a kiosk: in | out
     employee_id: Mapped[str | None] = mapped_column(Code)  # NULL: unknown
     sim_score: Mapped[float | None]
     threshold: Mapped[float | None]
@@ -390,6 +473,9 @@ class Presence(Base):
     camera_id: Mapped[str | None] = mapped_column(Slug)
     business_date: Mapped[date | None]
     episode: Mapped[int] = mapped_column(default=0)  # counts the absences of this person
+    zones: Mapped[dict[str, Any]] = mapped_column(default=dict)  # where seen lately: the last business date
+    is_punched_in: Mapped[bool] = mapped_column(default=False)  # at a kiosk, and not out again
+    check_at: Mapped[datetime | None] = mapped_column(index=True)  # before, time alone changes nothing
     version: Mapped[int] = mapped_column(default=0)
 
 
@@ -404,13 +490,18 @@ class Attendance(Base):
     shift_id: Mapped[str | None] = mapped_column(Slug)
     first_in_ts: Mapped[datetime | None]
     last_out_ts: Mapped[datetime | None]
+    timezone: Mapped[str] = mapped_column(String(64), default="")  # in which the day was judged
     seconds: Mapped[int] = mapped_column(default=0)  # in the area: sum of intervals
     span_seconds: Mapped[int] = mapped_column(default=0)  # last_out_ts - first_in_ts
+    break_seconds: Mapped[int] = mapped_column(default=0)  # unpaid breaks within the span and the shift
     work_seconds: Mapped[int | None]  # span less breaks, within the shift; NULL: cannot be told
     status: Mapped[str] = mapped_column(String(16))  # domain.attendance.Status
     late_min: Mapped[int] = mapped_column(default=0)
     early_leave_min: Mapped[int] = mapped_column(default=0)
     overtime_min: Mapped[int] = mapped_column(default=0)
+    overtime_paid_min: Mapped[int] = mapped_column(default=0)  # of it, what counts as work
+    leave_kind: Mapped[str] = mapped_column(String(40), default="")  # of a day of leave
+    is_verified: Mapped[bool] = mapped_column(default=True)  # False: nobody watched when it mattered
     is_provisional: Mapped[bool] = mapped_column(default=True)
     revision: Mapped[int] = mapped_column(default=1)
     changes: Mapped[dict[str, Any]] = mapped_column(default=dict)  # field: [before, after] of this revision
@@ -425,13 +516,29 @@ class AttendanceCorrection(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     employee_id: Mapped[str] = mapped_column(ForeignKey("Employee.employee_id"))
     business_date: Mapped[date]
-    field: Mapped[str] = mapped_column(String(24))  # first_in_ts | last_out_ts | status
+    field: Mapped[str] = mapped_column(String(24))  # first_in_ts | last_out_ts | status | overtime_min
     before: Mapped[str] = mapped_column(String(40), default="")
     after: Mapped[str] = mapped_column(String(40), default="")
     reason: Mapped[str] = mapped_column(String(400))
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
     __table_args__ = (Index("ix_AttendanceCorrection_day", "employee_id", "business_date"),)
+
+
+class Dispute(Base):
+    """An employee does not agree with a day; HR settles it, with or without a correction."""
+
+    __tablename__ = "Dispute"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    employee_id: Mapped[str] = mapped_column(ForeignKey("Employee.employee_id"))
+    business_date: Mapped[date]
+    words: Mapped[str] = mapped_column(String(600))
+    noted_by: Mapped[str] = mapped_column(String(64))
+    noted_at: Mapped[datetime]
+    answer: Mapped[str] = mapped_column(String(600), default="")
+    settled_by: Mapped[str] = mapped_column(String(64), default="")
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
+    __table_args__ = (Index("ix_Dispute_day", "employee_id", "business_date"),)
 
 
 # -- telling people ----------------------------------------------------------------------------------------
@@ -457,6 +564,7 @@ class Alert(Base):
     state: Mapped[str] = mapped_column(String(16), default="open", index=True)  # open | closed
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str] = mapped_column(String(120), default="")
+    contradicted_by: Mapped[datetime | None]  # late news: the person was seen then, so it was wrong
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str] = mapped_column(String(120), default="")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class Person:
     is_enrolled: bool = True  # at least one face template
     is_watched: bool = True  # False: known, never alerted about
     known_since: date | None = None  # the day of record and consent; earlier days prove nothing
+    known_at: datetime | None = None  # the instant of that
+    role: str = ""  # what the person works as
 
     @property
     def is_reachable(self) -> bool:

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from itertools import pairwise
+from typing import TypeVar
+
+from central_server.domain.intervals import Interval
 
 DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)  # the shortest time there is
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -40,32 +45,70 @@ class Break:
     ends: time
     shift_id: str | None = None  # None: every shift
     weekdays: frozenset[str] = frozenset(WEEKDAYS)
+    is_paid: bool = False  # counts as work, e.g. a prayer
     valid_from: date | None = None
     valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """Shifts that follow each other day by day, and begin again."""
+
+    rotation_id: str
+    name: str
+    starts_on: date  # a day on which the pattern begins; it goes on in both directions
+    pattern: tuple[Shift | None, ...]  # None: a day off. The weekdays of these shifts do not count
+
+    def shift_on(self, day: date) -> Shift | None:
+        return self.pattern[(day - self.starts_on).days % len(self.pattern)] if self.pattern else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    shift: Shift
+    """Who works when: a shift on its weekdays, or a rotation."""
+
+    shift: Shift | None = None
+    rotation: Rotation | None = None
     is_own: bool = True  # False: the site's default
     valid_from: date | None = None
     valid_to: date | None = None
+
+    def shift_on(self, day: date) -> Shift | None:
+        if self.rotation is not None:
+            return self.rotation.shift_on(day)
+        if self.shift is not None and WEEKDAYS[day.weekday()] in self.shift.weekdays:
+            return self.shift
+        return None
+
+
+class LeaveKind(StrEnum):
+    """Why somebody is not expected at work. Another word may stand in its place; it is a leave then."""
+
+    LEAVE = "leave"
+    ANNUAL = "annual"
+    SICK = "sick"
+    MATERNITY = "maternity"
+    UNPAID = "unpaid"
+    TRIP = "trip"  # at work, but elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveSpan:
     first_on: date
     last_on: date
-    kind: str = "leave"
+    kind: str = LeaveKind.LEAVE
+
+
+Dated = TypeVar("Dated", Assignment, Break)
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    start: datetime
-    end: datetime
+class Pause:
+    """A break of one shift day, within its working time."""
 
-    def overlap(self, other: "Interval") -> timedelta:
-        return max(timedelta(0), min(self.end, other.end) - max(self.start, other.start))
+    name: str
+    time: Interval
+    is_paid: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +119,17 @@ class ShiftDay:
     shift: Shift
     starts_at: datetime
     ends_at: datetime
-    breaks: tuple[Interval, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def breaks(self) -> tuple[Interval, ...]:
+        """Every break, paid or not: who is not seen then is not missing."""
+        return tuple(each.time for each in self.pauses)
+
+    @property
+    def unpaid_breaks(self) -> tuple[Interval, ...]:
+        """What does not count as work."""
+        return tuple(each.time for each in self.pauses if not each.is_paid)
 
     @property
     def opens_at(self) -> datetime:
@@ -128,8 +181,8 @@ class Schedule:
             return None
         starts_at = self._instant(day, shift.starts)
         ends_at = self._instant(day + DAY if shift.ends <= shift.starts else day, shift.ends)
-        breaks = tuple(self._breaks(day, shift, Interval(starts_at, ends_at)))
-        return ShiftDay(day=day, shift=shift, starts_at=starts_at, ends_at=ends_at, breaks=breaks)
+        pauses = tuple(self._pauses(day, shift, Interval(starts_at, ends_at)))
+        return ShiftDay(day=day, shift=shift, starts_at=starts_at, ends_at=ends_at, pauses=pauses)
 
     def instant_on(self, day: date, at: time) -> datetime:
         """Return the instant that a clock time means on a business date: the next morning's where its shift,
@@ -145,7 +198,14 @@ class Schedule:
         return day in self.holidays
 
     def is_leave(self, day: date) -> bool:
-        return any(each.first_on <= day <= each.last_on for each in self.leaves)
+        return self.leave_on(day) is not None
+
+    def leave_on(self, day: date) -> LeaveSpan | None:
+        return next((each for each in self.leaves if each.first_on <= day <= each.last_on), None)
+
+    def is_workday(self, day: date) -> bool:
+        """Tell whether the person is expected on day."""
+        return self.shift_on(day) is not None and not self.is_holiday(day) and not self.is_leave(day)
 
     def closes_at(self, day: date) -> datetime:
         """Return when nothing can be added to a day any more but late news."""
@@ -169,27 +229,59 @@ class Schedule:
             return Duty(Standing.ON_DUTY, max(ended), Standing.ON_BREAK)
         return Duty(Standing.ON_DUTY, shift_day.starts_at, Standing.OFF_SHIFT)
 
+    def turns(self, first: date, last: date) -> list[tuple[datetime, date]]:
+        """Return the business dates around the local dates first to last, each with the instant it begins at.
+
+        For many moments at once: the date of a moment is that of the last turn not after it. It says the
+        same as business_date, and holds from the start of first to the end of last.
+        """
+        days = [self.shift_on(first + n * DAY) for n in range(-2, (last - first).days + 3)]
+        shift_days = [each for each in days if each]
+        at = {self._instant(first + n * DAY, self.day_cutoff) for n in range(-1, (last - first).days + 3)}
+        for each in shift_days:
+            at |= {each.opens_at, each.closes_at + INSTANT, each.starts_at, each.ends_at + INSTANT}
+        for one, following in pairwise(shift_days):  # in between, the nearer working time counts
+            at.add(one.ends_at + (following.starts_at - one.ends_at) / 2 + INSTANT)
+        found: list[tuple[datetime, date]] = []
+        for moment in sorted(at):
+            day = self.business_date(moment)
+            if not found or found[-1][1] != day:
+                found.append((moment, day))
+        return found
+
+    def next_change(self, moment: datetime) -> datetime:
+        """Return the first instant after moment at which something else may be expected of the person."""
+        local = moment.astimezone(self.timezone).date()
+        at = {self._instant(local + n * DAY, self.day_cutoff) for n in (-1, 0, 1, 2)}
+        at |= {start for start, _ in self.turns(local, local + DAY)}
+        for n in (-1, 0, 1):
+            if shift_day := self.shift_on(local + n * DAY):
+                at |= {shift_day.starts_at, shift_day.ends_at}
+                at |= {edge for each in shift_day.breaks for edge in (each.start, each.end)}
+        return min(each for each in at if each > moment)
+
     def _assigned(self, day: date) -> Shift | None:
-        """Return the shift worked on day: the person's own, latest assignment first, before the site's."""
+        """Return the shift worked on day: the person's own before the site's, and of those the latest."""
         valid = [each for each in self.assignments if _is_within(day, each.valid_from, each.valid_to)]
         own = [each for each in valid if each.is_own] or valid
-        working = [each for each in own if WEEKDAYS[day.weekday()] in each.shift.weekdays]
-        return max(working, key=lambda each: each.valid_from or date.min).shift if working else None
+        return next((shift for each in _latest(own) if (shift := each.shift_on(day))), None)
 
-    def _breaks(self, day: date, shift: Shift, worked: Interval) -> Iterator[Interval]:
-        for each in self.breaks:
-            if each.shift_id not in (None, shift.shift_id):
-                continue
-            for begins_on in (day, day + DAY):
-                if WEEKDAYS[begins_on.weekday()] not in each.weekdays:
-                    continue
-                if not _is_within(begins_on, each.valid_from, each.valid_to):
-                    continue
-                ends_on = begins_on + DAY if each.ends <= each.starts else begins_on
-                start = max(worked.start, self._instant(begins_on, each.starts))
-                end = min(worked.end, self._instant(ends_on, each.ends))
-                if start < end:
-                    yield Interval(start, end)
+    def _pauses(self, day: date, shift: Shift, worked: Interval) -> Iterator[Pause]:
+        for begins_on in (day, day + DAY):
+            valid = [
+                each
+                for each in self.breaks
+                if each.shift_id in (None, shift.shift_id)
+                and WEEKDAYS[begins_on.weekday()] in each.weekdays
+                and _is_within(begins_on, each.valid_from, each.valid_to)
+            ]
+            for name in dict.fromkeys(each.name for each in valid):
+                for each in _latest([one for one in valid if one.name == name]):
+                    ends_on = begins_on + DAY if each.ends <= each.starts else begins_on
+                    start = max(worked.start, self._instant(begins_on, each.starts))
+                    end = min(worked.end, self._instant(ends_on, each.ends))
+                    if start < end:
+                        yield Pause(each.name, Interval(start, end), each.is_paid)
 
     def _instant(self, day: date, at: time) -> datetime:
         return datetime.combine(day, at, tzinfo=self.timezone).astimezone(UTC)
@@ -197,3 +289,9 @@ class Schedule:
 
 def _is_within(day: date, first: date | None, last: date | None) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
+
+
+def _latest(valid: list[Dated]) -> list[Dated]:
+    """Return those that began last: what is newly said replaces what was said before, whole."""
+    newest = max((each.valid_from or date.min for each in valid), default=date.min)
+    return [each for each in valid if (each.valid_from or date.min) == newest]

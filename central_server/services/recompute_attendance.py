@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from central_server.config import RulesConfig
-from central_server.db.stores import attendance, coverage, days_due, events, people, presence, shifts
+from central_server.db.stores import attendance, coverage, days_due, events, people, shifts
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.attendance import Attendance, DayFacts, Status, attendance_on
+from central_server.domain.attendance import Attendance, Status, attendance_on
 from central_server.domain.people import Person
-from central_server.domain.presence import State
 from central_server.domain.shifts import Schedule
+from central_server.services.gather_day import facts_of_day
 
 MOST_WAITING = timedelta(days=1)  # for a site that no longer reports; then its days close all the same
 _NOT_WORTH_A_ROW = {Status.OFF, Status.HOLIDAY}
@@ -89,23 +89,10 @@ def _recompute(
     complete_to: datetime,
     now: datetime,
 ) -> Attendance:
-    here = presence.by_id(work.session, [person.employee_id]).get(person.employee_id)
     before = attendance.get(work.session, person.employee_id, day)
     if before is not None and not before.is_provisional:
         complete_to = max(complete_to, schedule.closes_at(day))  # what was closed stays closed
-    result = attendance_on(
-        DayFacts(
-            employee_id=person.employee_id,
-            site_id=person.site_id,
-            business_date=day,
-            schedule=schedule,
-            seen_at=events.seen_at(work.session, person.employee_id, day),
-            corrections=attendance.corrections(work.session, person.employee_id, day),
-            as_of=complete_to,
-            is_in_area=here is not None and here.state is State.AVAILABLE and here.business_date == day,
-            merge_gap=rules.unseen_after,
-        )
-    )
+    result = attendance_on(facts_of_day(work, person, day, schedule, rules, complete_to=complete_to))
     if before is not None or result.first_in_ts or result.status not in _NOT_WORTH_A_ROW:
         attendance.put(work.session, result, now=now)
     return result

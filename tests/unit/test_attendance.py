@@ -56,7 +56,7 @@ def the_day(*seen: str, as_of: datetime = LONG_AFTER, shift: Shift | None = SHIF
         ((), {"holidays": frozenset({MONDAY})}, ("holiday", 0, 0, 0, None)),
         ((), {"shift": None}, ("off", 0, 0, 0, None)),
         (("10:00", "12:00"), {"shift": None}, ("present", 0, 0, 0, 7200)),
-        (("10:00", "12:00"), {"holidays": frozenset({MONDAY})}, ("present", 0, 0, 0, 7200)),
+        (("10:00", "12:00"), {"holidays": frozenset({MONDAY})}, ("present", 0, 0, 120, 0)),
     ],
 )
 def test_what_a_day_comes_to(seen, more, expected):

@@ -17,8 +17,8 @@ from central_server.blueprints.charts import column, day_timeline, stacked
 from central_server.domain.alerts import Kind
 from central_server.domain.attendance import Status
 from central_server.domain.coverage import Fault
+from central_server.domain.intervals import Interval
 from central_server.domain.presence import Reason
-from central_server.domain.shifts import Interval
 from central_server.services.manage_people import normal_phone
 from common.events import CameraReason, CameraState, EventKind
 

@@ -19,7 +19,7 @@ from central_server.db.models import (
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 from central_server.domain.attendance import presence_intervals
-from central_server.domain.shifts import Interval
+from central_server.domain.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, Camera, Zone
 from central_server.domain.coverage import AgentFacts, CameraFacts, SiteCoverage, site_coverage
+from central_server.domain.intervals import Interval
 
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
@@ -50,6 +51,11 @@ def cameras(session: Session, site_id: str) -> list[CameraFacts]:
 def of_site(session: Session, site_id: str, now: datetime) -> SiteCoverage:
     """Return what the site's cameras prove at now."""
     return site_coverage(agents(session, site_id), cameras(session, site_id), now)
+
+
+def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
+    """Return when somebody could have come or gone at a site without being seen, within a span of time."""
+    return []
 
 
 def thresholds(session: Session) -> dict[str, timedelta]:

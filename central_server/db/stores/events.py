@@ -1,14 +1,16 @@
 """Events: append-only facts, each stored once whatever arrives how often."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Event, EventMark
+from common.events import Clock
 
 MOST_IN_A_QUESTION = 500
 
@@ -26,10 +28,31 @@ def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping
     return list(found.values())
 
 
-def seen_at(session: Session, employee_id: str, day: date) -> list[datetime]:
-    """Return when the person was seen on a business date, in no order."""
-    on_day = select(Event.last_seen).where(Event.employee_id == employee_id, Event.business_date == day)
-    return list(session.scalars(on_day))
+PUNCHES = ("in", "out")  # the kinds of events that a kiosk makes
+
+IS_DATED = or_(Event.clock != Clock.BAD.value, Event.clock_off_ms != 0)  # as domain.clocks.is_undated says
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Somebody was seen by a camera, or punched at a kiosk."""
+
+    at: datetime
+    kind: str
+    site_id: str
+    zone_id: str | None
+    camera_id: str  # or the kiosk's id
+
+    @property
+    def is_punch(self) -> bool:
+        return self.kind in PUNCHES
+
+
+def of_day(session: Session, employee_id: str, day: date) -> list[Seen]:
+    """Return when the person was seen on a business date, in no order; without what has no time."""
+    columns = (Event.last_seen, Event.kind, Event.site_id, Event.zone_id, Event.camera_id)
+    on_day = (Event.employee_id == employee_id, Event.business_date == day, IS_DATED)
+    return [Seen(*row) for row in session.execute(select(*columns).where(*on_day))]
 
 
 def seen_between(session: Session, start: datetime, end: datetime) -> list[tuple[int, str, datetime, date]]:

@@ -17,6 +17,7 @@ _FACTS = select(
     Employee.site_id,
     Employee.name,
     Employee.department,
+    Employee.role,
     Employee.phone,
     Employee.email,
     Employee.status,
@@ -75,4 +76,4 @@ def _person(row: dict[str, Any]) -> Person:
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
     known_at = max(created_at, consent_at or created_at)
     row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
-    return Person(**row, known_since=known_at.astimezone(zone).date())
+    return Person(**row, known_since=known_at.astimezone(zone).date(), known_at=known_at)

@@ -1,13 +1,14 @@
 """Shifts, breaks, holidays and leave, put together as the schedule of each person."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import BreakWindow, Holiday, Leave, Shift, ShiftAssignment, Site
+from central_server.db.models import BreakWindow, Holiday, Leave, Rotation, Shift, ShiftAssignment, Site
 from central_server.domain import shifts as domain
 from central_server.domain.people import Person
 
@@ -45,12 +46,7 @@ def of_site(session: Session, site_id: str, day_cutoff: time) -> domain.Schedule
     return domain.Schedule(
         timezone=ZoneInfo(site.timezone),
         day_cutoff=day_cutoff,
-        assignments=tuple(
-            _assignment(row, shift)
-            for row, shift in session.execute(
-                select(ShiftAssignment, Shift).join(Shift).where(*default).order_by(ShiftAssignment.id)
-            )
-        ),
+        assignments=tuple(each for _, each in _assigned(session, *default)),
         breaks=tuple(
             _break(row) for row in session.scalars(select(BreakWindow).where(BreakWindow.site_id == site_id))
         ),
@@ -64,11 +60,27 @@ def of_site(session: Session, site_id: str, day_cutoff: time) -> domain.Schedule
 
 def _assignments(session: Session, employee_ids: Collection[str]) -> dict[str, list[domain.Assignment]]:
     found: dict[str, list[domain.Assignment]] = {}
-    wanted = select(ShiftAssignment, Shift).join(Shift).where(ShiftAssignment.employee_id.is_not(None))
-    for row, shift in session.execute(wanted.order_by(ShiftAssignment.id)):
-        if row.employee_id in employee_ids:
-            found.setdefault(row.employee_id, []).append(_assignment(row, shift))
+    for employee_id, assignment in _assigned(session, ShiftAssignment.employee_id.is_not(None)):
+        if employee_id in employee_ids:
+            found.setdefault(employee_id, []).append(assignment)
     return found
+
+
+def _assigned(session: Session, *conditions: Any) -> Iterator[tuple[str, domain.Assignment]]:
+    """Yield whose each assignment is ("" for a site's default), and what it says; equal shifts are one."""
+    shifts = {row.shift_id: _shift(row) for row in session.scalars(select(Shift))}
+    rotations = {row.rotation_id: _rotation(row, shifts) for row in session.scalars(select(Rotation))}
+    for row in session.scalars(select(ShiftAssignment).where(*conditions).order_by(ShiftAssignment.id)):
+        yield (
+            row.employee_id or "",
+            domain.Assignment(
+                shift=shifts.get(row.shift_id or ""),
+                rotation=rotations.get(row.rotation_id or ""),
+                is_own=row.employee_id is not None,
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+            ),
+        )
 
 
 def _leaves(session: Session, employee_ids: Collection[str]) -> dict[str, list[domain.LeaveSpan]]:
@@ -80,22 +92,25 @@ def _leaves(session: Session, employee_ids: Collection[str]) -> dict[str, list[d
     return found
 
 
-def _assignment(row: ShiftAssignment, shift: Shift) -> domain.Assignment:
-    return domain.Assignment(
-        shift=domain.Shift(
-            shift_id=shift.shift_id,
-            name=shift.name,
-            starts=shift.starts,
-            ends=shift.ends,
-            weekdays=_weekdays(shift.weekdays),
-            late_grace=timedelta(minutes=shift.late_grace_min),
-            early_leave_grace=timedelta(minutes=shift.early_leave_grace_min),
-            early_in=timedelta(minutes=shift.early_in_min),
-            late_out=timedelta(minutes=shift.late_out_min),
-        ),
-        is_own=row.employee_id is not None,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
+def _shift(row: Shift) -> domain.Shift:
+    return domain.Shift(
+        shift_id=row.shift_id,
+        name=row.name,
+        starts=row.starts,
+        ends=row.ends,
+        weekdays=_weekdays(row.weekdays),
+        late_grace=timedelta(minutes=row.late_grace_min),
+        early_leave_grace=timedelta(minutes=row.early_leave_grace_min),
+        early_in=timedelta(minutes=row.early_in_min),
+        late_out=timedelta(minutes=row.late_out_min),
+    )
+
+
+def _rotation(row: Rotation, shifts: Mapping[str, domain.Shift]) -> domain.Rotation:
+    """Return the rotation; a day whose shift is gone is a day off."""
+    pattern = tuple(shifts.get(name.strip()) for name in row.pattern.split(",") if name.strip())
+    return domain.Rotation(
+        rotation_id=row.rotation_id, name=row.name, starts_on=row.starts_on, pattern=pattern
     )
 
 
@@ -106,6 +121,7 @@ def _break(row: BreakWindow) -> domain.Break:
         ends=row.ends,
         shift_id=row.shift_id,
         weekdays=_weekdays(row.weekdays),
+        is_paid=row.is_paid,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
     )
