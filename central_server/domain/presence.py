@@ -27,6 +27,7 @@ class Reason(StrEnum):
     ON_BREAK = "on_break"
     ON_LEAVE = "on_leave"
     OFF_SHIFT = "off_shift"
+    PUNCHED_OUT = "punched_out"  # on duty, and said at a kiosk that they leave: see punching.py
     NO_COVERAGE = "no_coverage"
     NOT_ENROLLED = "not_enrolled"
 
@@ -45,6 +46,7 @@ class Presence:
     camera_id: str | None = None
     business_date: date | None = None  # of last_seen
     episode: int = 0  # counts arrivals and returns: the absence after the n-th return is episode n
+    is_punched_in: bool = False  # at a kiosk, by somebody whom no camera recognises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from central_server.domain.alerts import CloseAlert, OpenAlert, OpenOne, alerts_
 from central_server.domain.coverage import SiteCoverage
 from central_server.domain.people import Person
 from central_server.domain.presence import Circumstances, Presence, State, nobody_yet, presence_at
+from central_server.domain.punching import presence_by_punches
 from central_server.domain.shifts import Duty, Schedule
 from central_server.services.open_alerts import AlertTemplate, open_out_of_area, open_outages
 from central_server.services.recompute_attendance import recompute_days
@@ -37,7 +38,9 @@ def evaluate_site(
     changed: set[tuple[str, date]] = set()
     for employee_id, person in scene.people.items():
         before = scene.presences.get(employee_id)
-        after = presence_at(before or nobody_yet(employee_id, person.site_id, scene.at), scene.facts(person))
+        known = before or nobody_yet(employee_id, person.site_id, scene.at)
+        by_punches = presence_by_punches(known, person, scene.schedules[employee_id], now)
+        after = by_punches or presence_at(known, scene.facts(person))
         if after != before:
             presence.put(work.session, after)
         if before and before.business_date and (before.state is State.OFF) != (after.state is State.OFF):

@@ -18,6 +18,7 @@ _FIELDS = (
     "camera_id",
     "business_date",
     "episode",
+    "is_punched_in",
 )
 
 
