@@ -67,6 +67,13 @@ def presence_by_punches(
     return _moved(gone, State.OFF, reason, gone.last_seen if is_of_today and gone.last_seen else at)
 
 
+def next_punch_check(schedule: Schedule, at: datetime) -> datetime:
+    """Return the first instant after at at which time alone could change what presence_by_punches says."""
+    closes_at = schedule.closes_at(schedule.business_date(at))
+    following = schedule.next_change(at)
+    return min(following, closes_at + timedelta(microseconds=1)) if at <= closes_at else following
+
+
 def _is_over(before: Presence, schedule: Schedule, at: datetime) -> bool:
     """Tell whether nobody can still be at work on the strength of their last `in`."""
     day, came_at = before.business_date, before.last_seen

@@ -12,7 +12,12 @@ from central_server.domain.alerts import alerts_for
 from central_server.domain.attendance import Correction, DayFacts, Punch, Status, attendance_on
 from central_server.domain.people import Person
 from central_server.domain.presence import Presence, Reason, Sighting, State, nobody_yet
-from central_server.domain.punching import locked_until, presence_after_punch, presence_by_punches
+from central_server.domain.punching import (
+    locked_until,
+    next_punch_check,
+    presence_after_punch,
+    presence_by_punches,
+)
 from central_server.domain.shifts import Assignment, Break, LeaveSpan, Schedule, Shift
 
 MONDAY = date(2026, 11, 23)
@@ -210,6 +215,16 @@ def the_day(*punches: Punch, **more):
             **more,
         )
     )
+
+
+@given(PUNCHES, st.integers(0, 40 * 60), st.floats(0, 1))
+def test_nothing_changes_before_the_next_look(said, minutes, part):
+    """Whoever is not looked at until then is told no differently for it."""
+    when = at(6) + timedelta(minutes=minutes)
+    here = judged(punched(*sorted(said)), when)
+    following = next_punch_check(SCHEDULE, when)
+    assert following > when
+    assert judged(here, when + (following - when) * part * 0.999) == here
 
 
 def test_one_punch_alone_is_incomplete():
