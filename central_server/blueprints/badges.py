@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints import wording
 from central_server.blueprints.extensions import db, hadir, utc_now
-from central_server.blueprints.request_facts import places, user
+from central_server.blueprints.request_facts import keep_no_copy, places, user
 from central_server.db.models import Employee
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import SealBroken
@@ -88,4 +88,5 @@ def shown_once(employee_id: str, kind: str) -> str:
     if not made.startswith(f"{kind}:") or whose != employee_id:
         return ""
     session.pop(_KEPT, None)
+    keep_no_copy()
     return made.partition(":")[2]

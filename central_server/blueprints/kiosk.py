@@ -21,7 +21,7 @@ blueprint = Blueprint("kiosk", __name__, url_prefix="/kiosk")
 
 COOKIE = "hadir_kiosk"
 COOKIE_LIFE_S = 400 * 24 * 3600  # as long as browsers keep one; every visit of the page begins it anew
-MOST_WRONG, WINDOW_S = 30, 300.0  # tries at one kiosk
+MOST_WRONG, WINDOW_S = 30, 300.0  # tries at one kiosk with PINs, and as many with badges
 _PUNCH_ID = re.compile(r"[A-Za-z0-9]{8,64}")
 WITH_CAMERA = {"camera": "(self)", "microphone": "()", "geolocation": "()", "browsing-topics": "()"}
 
@@ -98,16 +98,15 @@ def punch() -> ResponseReturnValue:
     if body is None or not _PUNCH_ID.fullmatch(punch_id) or kind not in ("in", "out"):
         return {"error": "malformed"}, 400
     badge = _text(body, "badge", 64)
-    throttle = _throttle()
-    if not badge and not throttle.admits(kiosk.kiosk_id, time.monotonic()):
+    throttle, tried = _throttle(), f"{kiosk.kiosk_id} {'badge' if badge else 'pin'}"
+    if not throttle.admits(tried, time.monotonic()):
         return {"error": "throttled"}, 429
     employee_id = _by_badge(badge) if badge else _by_pin(_text(body, "code", 64), _text(body, "pin", 24))
     if employee_id is None:
         with hadir().work() as work:
             identify_holder.note_refusal(work, kiosk.kiosk_id, now=utc_now())
         return {"error": "wrong_badge" if badge else "wrong"}, 403
-    if not badge:
-        throttle.give_back(kiosk.kiosk_id)
+    throttle.give_back(tried)
     return _record(kiosk, employee_id, punch_id, is_in=kind == "in", by="badge" if badge else "pin")
 
 

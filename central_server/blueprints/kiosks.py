@@ -9,7 +9,7 @@ from wtforms import SelectField, StringField
 
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.forms import NEEDED, options, put_problem
-from central_server.blueprints.request_facts import local_now, places, user
+from central_server.blueprints.request_facts import keep_no_copy, local_now, places, user
 from central_server.db.queries.kiosks import read_kiosks
 from central_server.ports import SealBroken
 from central_server.services.manage_kiosks import KioskRefused, make_kiosk, renew_link, revoke_kiosk
@@ -97,6 +97,7 @@ def _show_once(secret: str) -> Response:
 def _link_once() -> str:
     """Return the link that was made a moment ago, and forget it. Behind the # it never leaves a browser."""
     sealed = session.pop(_KEPT, "")
+    keep_no_copy()
     try:
         secret = hadir().seal(_PURPOSE).open(sealed.encode()).decode() if sealed else ""
     except SealBroken:

@@ -4,7 +4,7 @@
 
 const HEADERS = { "Content-Type": "application/json", "X-Requested-With": "hadir" };
 const PULSE_MS = 10000;
-const IDLE_MS = { who: 40000, held: 15000, good: 6000, bad: 15000 };
+const IDLE_MS = { who: 25000, held: 10000, good: 6000, bad: 15000 };
 const RETRY_MS = 4000;
 const GIVE_UP_MS = 45000;
 const PIN_DIGITS = 6;
@@ -54,6 +54,7 @@ class Kiosk {
     find("answer-done").addEventListener("click", () => (this.sent ? this.send() : this.reset()));
     find("answer-other").addEventListener("click", () => this.reset());
     for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, () => this.rest());
+    document.addEventListener("keydown", (event) => this.type(event));
     for (const name of ["online", "offline", "pageshow"]) addEventListener(name, () => this.pulse());
     document.addEventListener("visibilitychange", () => document.hidden || (this.pulse(), this.stayAwake()));
     document.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -145,6 +146,17 @@ class Kiosk {
     const field = find("pin");
     field.value = digit === "erase" ? field.value.slice(0, -1) : (field.value + digit).slice(0, PIN_DIGITS);
     find("form-problem").textContent = "";
+  }
+
+  // A keyboard after a tap on the keypad: the digits go on into the PIN, and Enter presses no key again.
+  type(event) {
+    if (this.part !== "who" || event.defaultPrevented || event.target.matches("input")) return;
+    if (/^[0-9]$/.test(event.key)) this.press(event.key);
+    else if (event.key === "Backspace") this.press("erase");
+    else if (event.key === "Enter" && event.target.matches("[data-digit]")) {
+      event.preventDefault();
+      find("form").requestSubmit();
+    }
   }
 
   submit(event) {
@@ -272,7 +284,7 @@ class Kiosk {
 
   miss() {
     this.misses += navigator.onLine ? 1 : 2; // one missed answer is no news
-    if (this.misses > 1 && !find("offline").checkVisibility()) this.show(this.part);
+    if (this.misses > 1 && find("offline").hidden) this.show(this.part);
   }
 
   shutOut(isOut) {

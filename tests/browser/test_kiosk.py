@@ -159,6 +159,13 @@ def test_a_refusal_says_what_to_do_in_either_language(tablet, code):
     tablet.answer("Not recorded")
     tablet.answer("HR can give you a new one")
     page.locator("#answer-done").click()
+    page.locator(".way.out").click()
+    page.locator("#code").fill("ANI")
+    page.locator(f"[data-digit='{PIN[0]}']").click()
+    page.keyboard.type(PIN[1:])  # the rest by the keyboard, from where the finger was
+    page.keyboard.press("Enter")
+    tablet.answer("Sampai jumpa, Ani")
+    page.locator("#answer-done").click()
     playwright.expect(page.locator("#question")).to_have_text("Anda datang atau pulang?")
     page.locator(".way.in").focus()
     page.keyboard.type("8991234567890")

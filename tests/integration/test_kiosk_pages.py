@@ -179,6 +179,7 @@ def test_guessing_at_a_kiosk_ends(world, tablet):
     world.app.extensions["hadir.punch_throttle"].tries.clear()
     assert [tablet.punch(code="X", pin="000000").status_code for _ in range(5)] == [403] * 4 + [429]
     assert tablet.punch(badge=code).status_code == 200
+    assert [tablet.punch(badge="8991234567890").status_code for _ in range(5)] == [403] * 4 + [429]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,10 @@ def test_hr_gives_a_pin_and_a_badge_once(world):
     assert "shown only this once" not in hr.get("/people/EMP001").text
     [pin] = re.findall(r'big-code">(\d{6})<', hr.get("/people/ANI").text)
     assert pin not in hr.get("/people/ANI").text
+    post(hr, "/people/ANI/badge/pin")
+    reply = hr.get("/people/ANI")
+    [pin] = re.findall(r'big-code">(\d{6})<', reply.text)
+    assert reply.headers["Cache-Control"] == "no-store"
     assert post(hr, "/people/ANI/badge/code").location == "/people/ANI/badge/#badge"
     card = hr.get("/people/ANI/badge/").text
     [code] = re.findall(r"HB[A-Z2-7]{32}", card)
