@@ -135,16 +135,6 @@ def punched_intervals(punches: Iterable[Punch]) -> list[Interval]:
     return [*intervals, Interval(since, since)] if since else intervals
 
 
-def left_open(punches: Iterable[Punch]) -> datetime | None:
-    """Return the last `in` when no punch of any kind came after it: then nobody knows when the person left.
-
-    Two `in` in a row are no such thing: whoever pressed the wrong button was there at both.
-    """
-    last = sorted(set(punches))[-2:]
-    is_open = bool(last) and last[-1].is_in and not (len(last) == 2 and last[0].is_in)
-    return last[-1].at if is_open else None
-
-
 def attendance_on(facts: DayFacts) -> Attendance:
     """Return the attendance that follows from the facts, and from nothing else."""
     return day_account(facts).attendance
@@ -177,12 +167,10 @@ def _stays(facts: DayFacts, shift_day: ShiftDay | None) -> tuple[list[Interval],
     if shift_day is None:
         return every, []
     window = Interval(shift_day.opens_at, shift_day.closes_at)
-    came_at = left_open(facts.punches)  # early, and not gone again as far as anybody knows
-
-    def counts(stay: Interval) -> bool:
-        return stay.touches(window) or (stay.end == came_at and stay.end < window.start)
-
-    return [each for each in every if counts(each)], [each for each in every if not counts(each)]
+    return (
+        [each for each in every if each.touches(window)],
+        [each for each in every if not each.touches(window)],
+    )
 
 
 def _unwatched(facts: DayFacts, shift_day: ShiftDay | None) -> list[Interval]:
@@ -212,8 +200,6 @@ class _Day:
         self.first = datetime.fromisoformat(first) if first else stays[0].start if stays else None
         self.last = datetime.fromisoformat(last) if last else stays[-1].end if stays else None
         self.is_here = facts.is_in_area and not self.is_closed and not last
-        is_open = self.last is not None and self.last == left_open(facts.punches)
-        self.is_out_forgotten = is_open and self.is_closed and not last
 
     def attendance(self) -> Attendance:
         blank = Attendance(
@@ -283,7 +269,7 @@ class _Day:
         return replace(
             day,
             break_seconds=_whole(breaks),
-            work_seconds=None if stay.length == NOTHING or self.is_out_forgotten else work + 60 * paid,
+            work_seconds=None if stay.length == NOTHING else work + 60 * paid,
             late_min=_minutes(late),
             early_leave_min=_minutes(early),
             overtime_min=_minutes(overtime),
@@ -324,7 +310,7 @@ class _Day:
         assert self.shift_day is not None and self.last is not None
         ends_at = self.shift_day.ends_at
         excused_from = ends_at - self.shift_day.shift.early_leave_grace
-        has_left = not self.is_here and not self.is_out_forgotten and self.facts.as_of >= ends_at
+        has_left = not self.is_here and self.facts.as_of >= ends_at
         if not has_left or self.last >= excused_from or self.leave or not self._was_at_work():
             return NOTHING, True
         left = self.last
@@ -339,7 +325,7 @@ class _Day:
 
     def _status(self, day: Attendance) -> Status:
         is_duty = self.is_working and not self.leave
-        if (self.first == self.last and not self.is_here) or self.is_out_forgotten:
+        if self.first == self.last and not self.is_here:
             return Status.INCOMPLETE if is_duty else self._calm_status()
         is_over = self.shift_day is not None and self.facts.as_of >= self.shift_day.ends_at
         if is_duty and is_over and not self._was_at_work():

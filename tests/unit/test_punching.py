@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central_server.domain.alerts import alerts_for
-from central_server.domain.attendance import Correction, DayFacts, Punch, Status, attendance_on
+from central_server.domain.attendance import DayFacts, Punch, Status, attendance_on
 from central_server.domain.people import Person
 from central_server.domain.presence import Presence, Reason, Sighting, State, nobody_yet
 from central_server.domain.punching import (
@@ -233,15 +233,6 @@ def test_one_punch_alone_is_incomplete():
     assert (day.status, day.work_seconds, day.is_provisional) == (Status.INCOMPLETE, None, False)
 
 
-def test_who_forgot_the_last_out_did_not_leave_early():
-    """Back from lunch at 13:00 and never out: somebody must ask, and nobody is told off for the afternoon."""
-    day = the_day(Punch(at(8), True), Punch(at(12), False), Punch(at(13), True))
-    assert (day.status, day.work_seconds, day.early_leave_min) == (Status.INCOMPLETE, None, 0)
-    said = Correction(field="last_out_ts", after=at(17).isoformat(), made_at=at(20))
-    put_right = the_day(Punch(at(8), True), Punch(at(12), False), Punch(at(13), True), corrections=[said])
-    assert (put_right.status, put_right.work_seconds) == (Status.PRESENT, 9 * 3600)
-
-
 def test_the_wrong_button_in_the_evening_costs_nobody_a_day():
     """In at 08:00 and In again at 17:00: they were there at both ends."""
     day = the_day(Punch(at(8), True), Punch(at(17), True))
@@ -252,12 +243,3 @@ def test_a_camera_that_saw_them_later_knows_when_they_left():
     """For somebody who is recognised too, the last sighting is the end, as ever."""
     day = the_day(Punch(at(8), True), seen_at=[at(16, 59), at(17, 2)])
     assert (day.status, day.work_seconds) == (Status.PRESENT, 9 * 3600)
-
-
-def test_an_in_before_the_window_is_no_absence():
-    """Who came in the small hours and forgot the out is asked, not written down as absent."""
-    early = at(4, 10)
-    assert early < SCHEDULE.shift_on(MONDAY).opens_at
-    assert the_day(Punch(early, True)).status is Status.INCOMPLETE
-    assert the_day(Punch(early, True), Punch(at(4, 20), False)).status is Status.ABSENT
-    assert the_day(Punch(early, True), Punch(at(17), False)).work_seconds == 9 * 3600
