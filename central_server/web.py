@@ -27,12 +27,15 @@ from central_server.blueprints import (
     alerts,
     attendance,
     auth,
+    badges,
     cameras,
     configuration,
     dashboard,
     faces,
     health,
     joining,
+    kiosk,
+    kiosks,
     people,
     photos,
     reports,
@@ -58,6 +61,12 @@ CSP = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+NOTHING_WATCHED = {  # a kiosk's page alone asks for a camera
+    "camera": "()",
+    "microphone": "()",
+    "geolocation": "()",
+    "browsing-topics": "()",
+}
 UPLOAD_LIMIT = 40 * 1024 * 1024  # bytes of one request: several photos from a phone
 
 
@@ -81,6 +90,7 @@ def create_app(config: ServerConfig) -> Flask:
         session_cookie_samesite="Lax",
         referrer_policy="same-origin",
         frame_options="DENY",
+        permissions_policy=NOTHING_WATCHED,
     )
     access.install_access(app)
     _register(app)
@@ -138,6 +148,7 @@ def _register(app: Flask) -> None:
         auth,
         dashboard,
         people,
+        badges,
         faces,
         photos,
         attendance,
@@ -146,13 +157,15 @@ def _register(app: Flask) -> None:
         configuration,
         joining,
         revocation,
+        kiosks,
         unreadable,
         reports,
         settings,
     ):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_config, agent_pictures)
-    for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
+    # Their callers have no cookies that could be abused; a kiosk's goes with no other site's request.
+    for machine in (*agents, health, webhooks, kiosk):
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)
 

@@ -33,6 +33,7 @@ MACHINE_BLUEPRINTS = frozenset(
         "agent_pictures",
         "webhooks",
         "health",
+        "kiosk",  # by the token of the device
     }
 )
 
@@ -58,6 +59,10 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "photos.fragment": HR,
     "photos.show": HR,
     "people.resign": HR,
+    "badges.pin": HR,
+    "badges.code": HR,
+    "badges.card": HR,
+    "badges.remove": HR,
     "attendance.index": EVERYONE,
     "attendance.csv_file": TEAM,
     "attendance.pdf_file": TEAM,
@@ -69,6 +74,9 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "reports.remove_recipient": HR,
     "faces.index": HR,
     "cameras.index": STAFF,
+    "kiosks.index": ADMIN,
+    "kiosks.new_link": ADMIN,
+    "kiosks.revoke": ADMIN,
     "unreadable.index": ADMIN,
     "joining.join_code": ADMIN,
     "joining.withdraw": ADMIN,

@@ -1,4 +1,4 @@
-"""Who is followed by the cameras, and who is above whom."""
+"""Who is followed, by the cameras or by punches at a kiosk, and who is above whom."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,9 +20,11 @@ class Person:
     has_consent: bool = True
     is_enrolled: bool = True  # at least one face template
     is_watched: bool = True  # False: known, never alerted about
-    known_since: date | None = None  # the day of record and consent; earlier days prove nothing
+    known_since: date | None = None  # the day of record and consent or badge; earlier days prove nothing
     known_at: datetime | None = None  # the instant of that
     role: str = ""  # what the person works as
+    has_badge: bool = False  # a PIN or a badge to punch with at a kiosk
+    badge_since: date | None = None  # without a break
 
     @property
     def is_reachable(self) -> bool:
@@ -35,9 +37,19 @@ class Person:
             and (self.resigned_on is None or day <= self.resigned_on)
         )
 
-    def is_followed_on(self, day: date) -> bool:
-        """Tell whether presence and attendance are kept: employed, with consent, and enrolled."""
+    def is_recognised_on(self, day: date) -> bool:
+        """Tell whether the cameras may and can name the person: employed, with consent, and enrolled."""
         return self.is_employed_on(day) and self.has_consent and self.is_enrolled
+
+    def is_followed_on(self, day: date) -> bool:
+        """Tell whether presence and attendance are kept: by face, or by punches at a kiosk."""
+        return self.is_recognised_on(day) or (self.has_badge and self.is_employed_on(day))
+
+    def punches_on(self, day: date) -> bool:
+        """Tell whether the day is told by punches alone: then it does not matter what the cameras watched."""
+        if not self.is_followed_on(day) or self.is_recognised_on(day):
+            return False
+        return self.badge_since is None or self.badge_since <= day
 
     def can_be_absent_on(self, day: date) -> bool:
         """Tell whether not having been seen on day means something."""

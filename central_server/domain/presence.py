@@ -30,6 +30,7 @@ class Reason(StrEnum):
     ON_BREAK = "on_break"
     ON_LEAVE = "on_leave"
     OFF_SHIFT = "off_shift"
+    PUNCHED_OUT = "punched_out"  # on duty, and said at a kiosk that they leave: see punching.py
     NO_COVERAGE = "no_coverage"
     NOT_ENROLLED = "not_enrolled"
 
@@ -49,11 +50,17 @@ class Presence:
     business_date: date | None = None  # of last_seen
     episode: int = 0  # counts arrivals and returns: the absence after the n-th return is episode n
     zones: Mapping[str, str] = field(default_factory=dict)  # where seen lately: see domain/whereabouts.py
+    is_punched_in: bool = False  # at a kiosk, by somebody whom no camera recognises
 
     def is_carried_on(self, after: "Presence") -> bool:
         """Tell whether the person has only been seen again, by the camera that saw them before."""
         is_there = self.state is after.state is State.AVAILABLE
-        return is_there and (self.camera_id, self.zone_id) == (after.camera_id, after.zone_id)
+        is_same = (self.camera_id, self.zone_id, self.is_punched_in) == (
+            after.camera_id,
+            after.zone_id,
+            after.is_punched_in,
+        )
+        return is_there and is_same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

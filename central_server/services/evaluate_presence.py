@@ -10,6 +10,7 @@ from central_server.domain.alerts import CloseAlert, OpenAlert, OpenOne, alerts_
 from central_server.domain.coverage import LONG_AGO
 from central_server.domain.people import Person
 from central_server.domain.presence import Presence, Reason, State, next_check, nobody_yet, presence_at
+from central_server.domain.punching import next_punch_check, presence_by_punches
 from central_server.services.open_alerts import AlertTemplate, open_out_of_area, open_outages
 from central_server.services.recompute_attendance import recompute_days
 from central_server.services.site_scene import Scene, SiteMemory, look_at, read_again
@@ -88,9 +89,15 @@ class _Changes:
             self._look_again(scene, employee_id, until)
             return
         before = here or nobody_yet(employee_id, person.site_id, scene.at)
-        facts, next_duty = scene.facts(person, here)
-        after = presence_at(before, facts)
-        check_at = next_check(after, facts, next_duty)
+        schedule = scene.roster.schedule_of(employee_id)
+        by_punches = presence_by_punches(before, person, schedule, scene.now)
+        if by_punches is not None:
+            after, standing = by_punches, schedule.duty_at(scene.now).standing
+            check_at = next_punch_check(schedule, scene.now)
+        else:
+            facts, next_duty = scene.facts(person, here)
+            after, standing = presence_at(before, facts), facts.duty.standing
+            check_at = next_check(after, facts, next_duty)
         if after is not before or here is None:
             self.put[employee_id] = after
             self.check_at[employee_id] = check_at
@@ -100,7 +107,7 @@ class _Changes:
             self.days.add((employee_id, here.business_date))
         if open_one is not None or after.reason is Reason.OUT_OF_AREA:
             decision = alerts_for(
-                after, open_one, is_watched=person.is_watched, at=scene.at, standing=facts.duty.standing
+                after, open_one, is_watched=person.is_watched, at=scene.at, standing=standing
             )
             if decision is not None:
                 self.decided[employee_id] = person, decision

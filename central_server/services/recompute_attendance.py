@@ -89,6 +89,8 @@ def _recompute(
     complete_to: datetime,
     now: datetime,
 ) -> Attendance:
+    if person.punches_on(day):
+        complete_to = now  # the server itself is the kiosk: nothing is on its way
     before = attendance.get(work.session, person.employee_id, day)
     if before is not None and not before.is_provisional:
         complete_to = max(complete_to, schedule.closes_at(day))  # what was closed stays closed

@@ -151,7 +151,7 @@ class _Batch:
         person = self.people.get(row["employee_id"] or "")
         if person is None or is_undated(row["clock"], row["clock_off_ms"]):
             return None
-        if not person.is_followed_on(row["business_date"]):
+        if not person.is_recognised_on(row["business_date"]):
             return None
         return Sighting(
             employee_id=person.employee_id,

@@ -57,6 +57,9 @@ class Roster:
             self.judged[kind] = known
         return known
 
+    def schedule_of(self, employee_id: str) -> Schedule:
+        return self.schedules[self.kinds[employee_id]]
+
     def unseen_after(self, person: Person, zone_id: str | None, default: timedelta) -> timedelta:
         """Return how long the person may be unseen: as the zone or the role says, the longer of both."""
         said = (
@@ -86,7 +89,8 @@ class SiteMemory:
 class Scene:
     """One moment of a site. presences: of those who are to be looked at."""
 
-    at: datetime
+    at: datetime  # the watermark; without one, now
+    now: datetime  # by the server's clock, which is a kiosk's too
     coverage: SiteCoverage
     roster: Roster
     rules: RulesConfig
@@ -179,6 +183,7 @@ def look_at(
     _add(work, memory.roster, presences.keys() - memory.roster.people.keys(), rules, at)
     return Scene(
         at=at,
+        now=now,
         coverage=covered,
         roster=memory.roster,
         rules=rules,

@@ -29,6 +29,7 @@ PAGES = {
     "attendance.correct": "/attendance/2026-11-20/EMP001",
     "reports.index": "/reports/",
     "cameras.index": "/cameras/",
+    "kiosks.index": "/kiosks/",
     "settings.mine": "/settings/",
     "settings.users": "/settings/users",
     "settings.audit": "/settings/audit",

@@ -8,6 +8,7 @@ from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import (
+    Badge,
     Employee,
     EmployeeZone,
     FaceTemplate,
@@ -20,24 +21,29 @@ from central_server.domain.people import Link, Person, Recipient
 
 _IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
 _HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
-_FACTS = select(
-    Employee.employee_id,
-    Employee.site_id,
-    Employee.name,
-    Employee.department,
-    Employee.role,
-    Employee.phone,
-    Employee.email,
-    Employee.status,
-    Employee.started_on,
-    Employee.resigned_on,
-    _HAS_CONSENT.label("has_consent"),
-    _IS_ENROLLED.label("is_enrolled"),
-    Employee.is_watched,
-    Employee.created_at,
-    Employee.consent_at,
-    Site.timezone,
-).join(Site)
+_FACTS = (
+    select(
+        Employee.employee_id,
+        Employee.site_id,
+        Employee.name,
+        Employee.department,
+        Employee.role,
+        Employee.phone,
+        Employee.email,
+        Employee.status,
+        Employee.started_on,
+        Employee.resigned_on,
+        _HAS_CONSENT.label("has_consent"),
+        _IS_ENROLLED.label("is_enrolled"),
+        Employee.is_watched,
+        Employee.created_at,
+        Employee.consent_at,
+        Badge.given_at.label("badge_at"),
+        Site.timezone,
+    )
+    .join(Site)
+    .outerjoin(Badge, Badge.employee_id == Employee.employee_id)
+)
 
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
@@ -108,6 +114,15 @@ def _people(session: Session, condition: object) -> dict[str, Person]:
 
 def _person(row: dict[str, Any]) -> Person:
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
-    known_at = max(created_at, consent_at or created_at)
+    badge_at = row.pop("badge_at")
     row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
-    return Person(**row, known_since=known_at.astimezone(zone).date(), known_at=known_at)
+    by_face = consent_at if row["has_consent"] and row["is_enrolled"] else None
+    ways = [each for each in (by_face, badge_at) if each] or [consent_at or created_at]
+    known_at = max(created_at, min(ways))
+    return Person(
+        **row,
+        has_badge=badge_at is not None,
+        badge_since=badge_at.astimezone(zone).date() if badge_at else None,
+        known_since=known_at.astimezone(zone).date(),
+        known_at=known_at,
+    )

@@ -22,6 +22,7 @@ _FIELDS = (
     "business_date",
     "episode",
     "zones",
+    "is_punched_in",
 )
 MOST_IN_A_QUESTION = 500
 _STATES = {each.value: each for each in State}
