@@ -32,8 +32,9 @@ def evaluate_site(
 
     listening_since: when this server began to hear agents (default: always did); silence from before
     proves nothing. waiting_since: since when each agent is to be heard before anybody goes (default:
-    listening_since); agents are heard by HTTPS, too, while the broker is not. template: the approved WhatsApp template for alerts. memory: what the last evaluation
-    knew, to look only at those of whom something can have changed; None: everybody is looked at.
+    listening_since); agents are heard by HTTPS, too, while the broker is not. template: the approved
+    WhatsApp template for alerts. memory: what the last evaluation knew, to look only at those of whom
+    something can have changed; None: everybody is looked at.
     """
     template = template or AlertTemplate()
     heard = listening_since or LONG_AGO
