@@ -82,6 +82,7 @@ class Worker:
         self.subscriber = Subscriber(config, engine)
         self.senders, self.sink = senders_of(config), sink_of(config)
         self.listening_since: datetime | None = None
+        self.started_at = now()
         self.memory: dict[str, SiteMemory] = {}  # by site: what the last evaluation knew
         self._reporting = threading.Lock()
         self.schedule = DailySchedule()
@@ -148,6 +149,7 @@ class Worker:
                     self.config.rules,
                     now=moment,
                     listening_since=self.listening_since or moment,
+                    waiting_since=self.listening_since or self.started_at,
                     template=self.template,
                     memory=memory,
                 )

@@ -25,14 +25,17 @@ def evaluate_site(
     *,
     now: datetime,
     listening_since: datetime | None = None,
+    waiting_since: datetime | None = None,
     template: AlertTemplate | None = None,
     memory: SiteMemory | None = None,
 ) -> None:
     """Bring the presence of everybody at a site up to its watermark, and open or close alerts.
 
     listening_since: when this server began to hear agents (default: always did); silence from before
-    proves nothing. template: the approved WhatsApp template for alerts. memory: what the last evaluation
-    knew, to look only at those of whom something can have changed; None: everybody is looked at.
+    proves nothing. waiting_since: since when each agent is to be heard before anybody goes (default:
+    listening_since); agents are heard by HTTPS, too, while the broker is not. template: the approved
+    WhatsApp template for alerts. memory: what the last evaluation knew, to look only at those of whom
+    something can have changed; None: everybody is looked at.
     """
     template = template or AlertTemplate()
     heard = listening_since or LONG_AGO
@@ -42,7 +45,7 @@ def evaluate_site(
     about = {each.employee_id: each for each in open_now if each.employee_id}
     scene = look_at(
         work, site_id, rules, memory or SiteMemory(), agents, cameras,
-        now=now, listening_since=heard, also=about.keys(),
+        now=now, waiting_since=waiting_since or heard, also=about.keys(),
     )  # fmt: skip
     changes = _Changes()
     for employee_id, here in scene.presences.items():

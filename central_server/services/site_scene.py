@@ -46,11 +46,14 @@ class Roster:
             self.kinds[employee_id] = kind
             self.schedules.setdefault(kind, schedules[employee_id])
 
+    def schedule_of(self, employee_id: str) -> Schedule:
+        return self.schedules[self.kinds[employee_id]]
+
     def judge(self, employee_id: str, at: datetime) -> Judged:
         kind = self.kinds[employee_id]
         known = self.judged.get(kind)
         if known is None or not known.since <= at < known.until:
-            schedule = self.schedules[kind]
+            schedule = self.schedule_of(employee_id)
             known = Judged(
                 at, schedule.next_change(at), schedule.business_date(at), schedule.duty_at(at)
             )  # fmt: skip
@@ -158,14 +161,14 @@ def look_at(
     cameras: list[CameraFacts],
     *,
     now: datetime,
-    listening_since: datetime,
+    waiting_since: datetime,
     also: Collection[str],
 ) -> Scene:
     """Return who is to be looked at now: everybody, or those of whom time alone may have changed something.
 
     also: who is looked at in any case.
     """
-    covered = site_coverage(agents, cameras, now, listening_since)
+    covered = site_coverage(agents, cameras, now, waiting_since)
     covered = covered.joined_with(coverage.of_others(work.session, site_id, now))
     at = _not_back(covered.watermark, memory.at, now) or now
     if covered.watermark is not None:

@@ -286,3 +286,11 @@ def test_a_superior_who_is_not_at_work_is_passed_over(plant, why):
     with UnitOfWork(plant) as work:
         assert work.session.scalars(select(Alert.supervisor_name)).one() == "Rina"
         assert work.session.get_one(Employee, "EMP900").status == "active"
+
+
+def test_agents_that_are_heard_by_https_are_enough_while_the_broker_is_not(plant):
+    """The worker cannot reach the broker: whom it waits for is told by when it started, not by that."""
+    see(plant, 1, 0)
+    evaluate(plant, 10, listening_since=EIGHT + 10 * MINUTE, waiting_since=EIGHT - MINUTE)
+    assert budi(plant) == "off out_of_area"
+    assert alerts(plant) == [("open", "")]
