@@ -9,7 +9,14 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from central_server.domain.intervals import NOTHING, Interval, cut, joined, total
-from central_server.domain.proof import arrival_at_best, departure_at_best, is_absence_believable
+from central_server.domain.proof import (
+    arrival_at_best,
+    departure_at_best,
+    gaps_within,
+    is_absence_believable,
+    is_absence_certain,
+    unseen_at_most,
+)
 from central_server.domain.shifts import Schedule, ShiftDay
 
 
@@ -211,7 +218,7 @@ class _Day:
             first_in_ts=self.first,
             last_out_ts=None if self.is_here else self.last,
             seconds=_whole(total(self.stays)),
-            span_seconds=_whole(self.last - self.first) if self.first and self.last else 0,
+            span_seconds=max(0, _whole(self.last - self.first)) if self.first and self.last else 0,
             work_seconds=None,
             status=Status.ABSENT,
             leave_kind=self.leave.kind if self.leave else "",
@@ -237,7 +244,7 @@ class _Day:
         return replace(
             day,
             status=Status.ABSENT if is_absent else Status.INCOMPLETE,
-            is_verified=not cut(self.unwatched, worked),
+            is_verified=is_absence_certain(worked, self.unwatched, unseen_after=self.facts.merge_gap),
         )
 
     def _is_expected(self) -> bool:
@@ -269,7 +276,7 @@ class _Day:
         return replace(
             day,
             break_seconds=_whole(breaks),
-            work_seconds=None if stay.length == NOTHING else work + 60 * paid,
+            work_seconds=work + 60 * paid if self._was_at_work() and stay.length else None,
             late_min=_minutes(late),
             early_leave_min=_minutes(early),
             overtime_min=_minutes(overtime),
@@ -299,24 +306,33 @@ class _Day:
         deadline = self.shift_day.starts_at + self.shift_day.shift.late_grace
         if self.first <= deadline or self.first >= self.shift_day.ends_at or not self._is_expected():
             return NOTHING, True
-        arrived = self.first
+        arrived, unseen = self.first, unseen_at_most(self.facts.merge_gap)
         if not self.said.get("first_in_ts"):
-            arrived = arrival_at_best(self.first, self.unwatched, since=self.shift_day.opens_at)
+            arrived = arrival_at_best(
+                self.first, self.unwatched, since=self.shift_day.opens_at, unseen=unseen
+            )
         late = arrived - self.shift_day.starts_at if arrived > deadline else NOTHING
-        return late, arrived == self.first
+        return late, self._is_sure("first_in_ts", self.shift_day.starts_at - unseen, self.first)
 
     def _early_leave(self) -> tuple[timedelta, bool]:
-        """The same of leaving before the shift's end."""
+        """The same of leaving before the shift's end. Who was seen once only has no end of the day at all."""
         assert self.shift_day is not None and self.last is not None
         ends_at = self.shift_day.ends_at
         excused_from = ends_at - self.shift_day.shift.early_leave_grace
-        has_left = not self.is_here and self.facts.as_of >= ends_at
+        has_left = not self.is_here and self.facts.as_of >= ends_at and self.last != self.first
         if not has_left or self.last >= excused_from or self.leave or not self._was_at_work():
             return NOTHING, True
-        left = self.last
+        left, unseen = self.last, unseen_at_most(self.facts.merge_gap)
         if not self.said.get("last_out_ts"):
-            left = departure_at_best(self.last, self.unwatched, until=self.shift_day.closes_at)
-        return (ends_at - left if left < excused_from else NOTHING), left == self.last
+            left = departure_at_best(
+                self.last, self.unwatched, until=self.shift_day.closes_at, unseen=unseen
+            )
+        early = ends_at - left if left < excused_from else NOTHING
+        return early, self._is_sure("last_out_ts", self.last, ends_at + unseen)
+
+    def _is_sure(self, field: str, start: datetime, end: datetime) -> bool:
+        """Tell whether HR has said it, or nobody can have come or gone unseen between two instants."""
+        return bool(self.said.get(field)) or not gaps_within(self.unwatched, start, end)
 
     def _paid(self, overtime_min: int) -> int:
         if self.facts.overtime is OvertimeRule.COUNTED:
@@ -325,7 +341,7 @@ class _Day:
 
     def _status(self, day: Attendance) -> Status:
         is_duty = self.is_working and not self.leave
-        if self.first == self.last and not self.is_here:
+        if self.first and self.last and self.last <= self.first and not self.is_here:
             return Status.INCOMPLETE if is_duty else self._calm_status()
         is_over = self.shift_day is not None and self.facts.as_of >= self.shift_day.ends_at
         if is_duty and is_over and not self._was_at_work():
