@@ -204,9 +204,13 @@ class _Day:
         self.leave = facts.schedule.leave_on(facts.business_date)
         self.said = _last_said(facts.corrections)
         first, last = self.said.get("first_in_ts"), self.said.get("last_out_ts")
-        self.first = datetime.fromisoformat(first) if first else stays[0].start if stays else None
-        self.last = datetime.fromisoformat(last) if last else stays[-1].end if stays else None
         self.is_here = facts.is_in_area and not self.is_closed and not last
+        came, went = _ends(facts, stays)
+        self.first = datetime.fromisoformat(first) if first else came
+        self.last = (
+            datetime.fromisoformat(last) if last else stays[-1].end if self.is_here and stays else went
+        )
+        self.is_whole = self.first is not None and self.last is not None and self.first < self.last
 
     def attendance(self) -> Attendance:
         blank = Attendance(
@@ -229,7 +233,7 @@ class _Day:
             corrected in AWAY
         ):  # then there are no times and no hours, whatever the cameras took for the person
             return replace(blank, first_in_ts=None, last_out_ts=None, span_seconds=0, status=corrected)
-        if self.first is None:
+        if self.first is None and self.last is None and not self.stays:
             return self._unseen(blank, corrected)
         counted = self._counted(blank)
         return replace(counted, status=corrected or self._status(counted))
@@ -261,12 +265,14 @@ class _Day:
 
     def _counted(self, day: Attendance) -> Attendance:
         """Return day with its hours and minutes counted against the shift."""
-        if self.first is None or self.last is None or self.last < self.first:
-            return day
+        is_duty = self.is_working and self.shift_day is not None
+        late, is_late_proven = self._late() if is_duty else (NOTHING, True)
+        if not self.is_whole:  # when they came or went is not known: no hours can be told
+            return replace(day, late_min=_minutes(late), is_verified=is_late_proven)
+        assert self.first is not None and self.last is not None
         stay = Interval(self.first, self.last)
         if not self.is_working or self.shift_day is None:
             return self._counted_off_duty(day, stay)
-        late, is_late_proven = self._late()
         early, is_early_proven = self._early_leave()
         overtime = stay.end - self.shift_day.ends_at if self._was_at_work() else NOTHING
         paid = self._paid(_minutes(overtime))
@@ -276,7 +282,7 @@ class _Day:
         return replace(
             day,
             break_seconds=_whole(breaks),
-            work_seconds=work + 60 * paid if self._was_at_work() and stay.length else None,
+            work_seconds=work + 60 * paid if self._was_at_work() else None,
             late_min=_minutes(late),
             early_leave_min=_minutes(early),
             overtime_min=_minutes(overtime),
@@ -286,8 +292,6 @@ class _Day:
 
     def _counted_off_duty(self, day: Attendance, stay: Interval) -> Attendance:
         """On a day off everything is overtime; who has no working hours at all works when they are here."""
-        if stay.length == NOTHING:
-            return day
         if not self.facts.schedule.assignments:
             return replace(day, work_seconds=_whole(stay.length))
         overtime = _minutes(stay.length)
@@ -302,8 +306,10 @@ class _Day:
 
     def _late(self) -> tuple[timedelta, bool]:
         """Return by how much the person is proven to have come late, and whether nothing is in doubt."""
-        assert self.shift_day is not None and self.first is not None
+        assert self.shift_day is not None
         deadline = self.shift_day.starts_at + self.shift_day.shift.late_grace
+        if self.first is None:
+            return NOTHING, True
         if self.first <= deadline or self.first >= self.shift_day.ends_at or not self._is_expected():
             return NOTHING, True
         arrived, unseen = self.first, unseen_at_most(self.facts.merge_gap)
@@ -315,18 +321,16 @@ class _Day:
         return late, self._is_sure("first_in_ts", self.shift_day.starts_at - unseen, self.first)
 
     def _early_leave(self) -> tuple[timedelta, bool]:
-        """The same of leaving before the shift's end. Who was seen once only has no end of the day at all."""
+        """The same of leaving before the shift's end."""
         assert self.shift_day is not None and self.last is not None
         ends_at = self.shift_day.ends_at
         excused_from = ends_at - self.shift_day.shift.early_leave_grace
-        has_left = not self.is_here and self.facts.as_of >= ends_at and self.last != self.first
+        has_left = not self.is_here and self.facts.as_of >= ends_at
         if not has_left or self.last >= excused_from or self.leave or not self._was_at_work():
             return NOTHING, True
         left, unseen = self.last, unseen_at_most(self.facts.merge_gap)
         if not self.said.get("last_out_ts"):
-            left = departure_at_best(
-                self.last, self.unwatched, until=self.shift_day.closes_at, unseen=unseen
-            )
+            left = departure_at_best(self.last, self.unwatched, until=self.shift_day.closes_at, unseen=unseen)
         early = ends_at - left if left < excused_from else NOTHING
         return early, self._is_sure("last_out_ts", self.last, ends_at + unseen)
 
@@ -341,12 +345,23 @@ class _Day:
 
     def _status(self, day: Attendance) -> Status:
         is_duty = self.is_working and not self.leave
-        if self.first and self.last and self.last <= self.first and not self.is_here:
+        if not self.is_whole and not self.is_here:
             return Status.INCOMPLETE if is_duty else self._calm_status()
         is_over = self.shift_day is not None and self.facts.as_of >= self.shift_day.ends_at
         if is_duty and is_over and not self._was_at_work():
             return Status.INCOMPLETE  # seen only outside the working time
         return Status.LATE if day.late_min else Status.PRESENT
+
+
+def _ends(facts: DayFacts, stays: Sequence[Interval]) -> tuple[datetime | None, datetime | None]:
+    """Return when the person came and went; None: a punch at the other end alone does not tell."""
+    if not stays:
+        return None, None
+    first, last = stays[0].start, stays[-1].end
+    outs = {each.at for each in facts.punches if not each.is_in}
+    ins = {each.at for each in facts.punches if each.is_in}
+    only_out, only_in = outs - ins - set(facts.seen_at), ins - outs - set(facts.seen_at)
+    return None if first in only_out else first, None if last in only_in else last
 
 
 def _last_said(corrections: Iterable[Correction]) -> dict[str, str]:

@@ -7,8 +7,8 @@ before being missed, where that is longer.
 
 So a camera that blinks at 06:05 excuses nobody who is first seen at 08:30, and one that was dark from 07:50
 to 08:20 excuses everybody seen by 09:20. Beyond that the figures stand; but where a gap lay between that hour
-before the shift and the first sighting, or between the last one and that hour after the shift, they are marked
-as not certain, so that somebody asks first.
+before the shift and the first sighting, or between the last one and that hour after the shift, they are
+marked as not certain, so that somebody asks first.
 
 A whole day's absence is believed when the cameras watched at least half of the working time, and certain when
 they missed no more of it than one may be unseen.
@@ -72,5 +72,5 @@ def is_absence_believable(worked: Interval, unwatched: Sequence[Interval], *, as
 
 
 def is_absence_certain(worked: Interval, unwatched: Sequence[Interval], *, unseen_after: timedelta) -> bool:
-    """Tell whether the working time was watched, but for as much as one may be unseen without being missed."""
+    """Tell whether no more of the working time went unwatched than one may be unseen without being missed."""
     return total(gaps_within(unwatched, worked.start, worked.end)) <= unseen_after

@@ -267,7 +267,7 @@ class Schedule:
         return next((shift for each in _latest(own) if (shift := each.shift_on(day))), None)
 
     def _pauses(self, day: date, shift: Shift, worked: Interval) -> Iterator[Pause]:
-        for begins_on in (day, day + DAY):
+        for begins_on in (day - DAY, day, day + DAY):  # one that began the day before may reach into it
             valid = [
                 each
                 for each in self.breaks
