@@ -1,18 +1,17 @@
 """Open alerts: the words, the recipient, and the messages in the outbox, all in one transaction."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from central_server.config import RulesConfig
 from central_server.db.models import Site, Zone
-from central_server.db.stores import alerts, coverage, people
+from central_server.db.stores import alerts, people
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import CloseAlert, Kind, OpenAlert, OpenOne, outage_alerts
+from central_server.domain.coverage import AgentFacts, CameraFacts
 from central_server.domain.messages import OutOfArea, flat, out_of_area_text
 from central_server.domain.people import Person, Recipient, supervisor_for
-
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,16 @@ def open_outages(
     site_id: str,
     open_now: list[OpenOne],
     rules: RulesConfig,
+    agents: list[AgentFacts],
+    cameras: list[CameraFacts],
     *,
     now: datetime,
-    listening_since: datetime | None,
-    template: AlertTemplate,
+    heard: datetime,
 ) -> None:
-    """Open and close the alerts about agents and cameras, which go to those who repair them."""
-    agents = coverage.agents(work.session, site_id)
-    cameras = coverage.cameras(work.session, site_id)
-    heard = listening_since or LONG_AGO
+    """Open and close the alerts about agents and cameras, which go to those who repair them.
+
+    heard: when this server began to listen.
+    """
     names = {each.agent_id: each.name for each in agents} | {each.camera_id: each.name for each in cameras}
     for decision in outage_alerts(agents, cameras, open_now, site_id=site_id, now=now, listening_since=heard):
         if isinstance(decision, CloseAlert):

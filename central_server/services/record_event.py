@@ -14,6 +14,7 @@ from central_server.domain.clocks import Boots, boots_from, dated, is_undated
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
+from central_server.services.keep_watch import note_lost
 from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
@@ -65,6 +66,7 @@ def record_deliveries(
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
     _recompute(sightings, work, rules, now)
+    note_lost(work, new, now)
     acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
     _count_repeats(rows, new, work)
     return acks
@@ -202,6 +204,7 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
     """Move the presence of everybody seen, and close the alerts about who is back."""
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
     moved: set[str] = set()
+    changed: set[str] = set()  # in more than when they were seen: everything is to be asked of them
     is_back: set[str] = set()
     for seen in sorted(sightings, key=lambda each: each.seen_at):
         home = batch.people[seen.employee_id].site_id
@@ -211,9 +214,13 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             continue
         known[seen.employee_id] = after
         moved.add(seen.employee_id)
-        if not seen.is_late:
+        if not before.is_carried_on(after):
+            changed.add(seen.employee_id)
+        if not seen.is_late and after.last_seen != before.last_seen:
             is_back.add(seen.employee_id)
-    presence.put(work.session, *(known[employee_id] for employee_id in sorted(moved)))
+    presence.put(
+        work.session, *(known[employee_id] for employee_id in sorted(moved)), in_time=moved - changed
+    )
     for employee_id in sorted(is_back):
         for alert in alerts.open_about(work.session, employee_id):
             alerts.close(work.session, alert.alert_id, "returned", now)

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient, Site
+from central_server.db.models import (
+    Employee,
+    EmployeeZone,
+    FaceTemplate,
+    OrgHierarchy,
+    ReportRecipient,
+    Site,
+    Zone,
+)
 from central_server.domain.people import Link, Person, Recipient
 
 _IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
@@ -40,6 +48,17 @@ def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
 def of_site(session: Session, site_id: str) -> dict[str, Person]:
     """Return the people who belong to a site, whatever their status."""
     return _people(session, Employee.site_id == site_id)
+
+
+def given_zones(session: Session) -> dict[str, frozenset[str]]:
+    """Return, by person, the zones that HR gave; none of them public."""
+    found: dict[str, set[str]] = {}
+    rows = select(EmployeeZone.employee_id, EmployeeZone.zone_id).join(
+        Zone, Zone.zone_id == EmployeeZone.zone_id
+    )
+    for employee_id, zone_id in session.execute(rows.where(Zone.is_public.is_(False))):
+        found.setdefault(employee_id, set()).add(zone_id)
+    return {employee_id: frozenset(zones) for employee_id, zones in found.items()}
 
 
 def links(session: Session) -> list[Link]:
