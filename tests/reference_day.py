@@ -145,13 +145,13 @@ def every_moment(facts: DayFacts, shift: Shift | None) -> list[Moment]:
     zone = facts.timezone or facts.schedule.timezone
     day = facts.business_date
     at = datetime.combine(day, datetime.min.time(), tzinfo=UTC) - DAY / 2
+    starts = datetime.combine(day, shift.starts) if shift else None
+    ends = shift and datetime.combine(day + DAY if shift.ends <= shift.starts else day, shift.ends)
     found: list[Moment] = []
     while at < datetime.combine(day, datetime.min.time(), tzinfo=UTC) + 2 * DAY:
         wall = at.astimezone(zone).replace(tzinfo=None)
         is_work = is_window = is_unpaid = False
-        if shift is not None:
-            starts = datetime.combine(day, shift.starts)
-            ends = datetime.combine(day + DAY if shift.ends <= shift.starts else day, shift.ends)
+        if shift and starts and ends:
             is_work = starts <= wall < ends
             is_window = starts - shift.early_in <= wall <= ends + shift.late_out
             is_unpaid = is_work and any(not x.is_paid for x in breaks_at(facts.schedule, shift, wall))
