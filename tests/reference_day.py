@@ -4,13 +4,12 @@ Written from what HR was promised, not from central_server/domain, whose figures
 facts, and calls none of their rules. Every instant among the facts must lie on a half minute.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from central_server.domain.attendance import DayFacts
-from central_server.domain.shifts import Break, Schedule, Shift
+from central_server.domain.shifts import Break, LeaveSpan, Schedule, Shift
 
 TICK = timedelta(seconds=30)
 DAY = timedelta(days=1)
@@ -27,6 +26,53 @@ class Moment:
     is_work: bool  # the shift is on
     is_unpaid: bool  # a break that does not count as work
     is_unwatched: bool  # somebody could come or go unseen
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the day before anything is counted."""
+
+    facts: DayFacts
+    shift: Shift | None
+    moments: list[Moment]
+    is_holiday: bool
+    leave: LeaveSpan | None
+    said: dict[str, str]  # by HR
+    first: datetime | None
+    last: datetime | None
+    is_still_here: bool
+
+    @property
+    def is_workday(self) -> bool:
+        return self.shift is not None and not self.is_holiday
+
+    @property
+    def is_expected(self) -> bool:
+        return self.is_workday and self.leave is None
+
+    @property
+    def starts(self) -> datetime:
+        return min(x.at for x in self.moments if x.is_work)
+
+    @property
+    def ends(self) -> datetime:
+        return max(x.at for x in self.moments if x.is_work) + TICK
+
+    @property
+    def has_hours(self) -> bool:
+        return self.first is not None and self.last is not None and self.first < self.last
+
+    @property
+    def is_at_work(self) -> bool:
+        """Some of the time between first and last lies in the shift."""
+        if self.first is None or self.last is None or not self.is_workday:
+            return False
+        return self.first < self.ends and self.last > self.starts
+
+    @property
+    def was_on_record(self) -> bool:
+        grace = self.shift.late_grace if self.shift else timedelta(0)
+        return self.facts.known_at is None or self.facts.known_at <= self.starts + grace
 
 
 def reference_day(facts: DayFacts) -> dict[str, Any]:
@@ -48,6 +94,7 @@ def reference_day(facts: DayFacts) -> dict[str, Any]:
         first = datetime.fromisoformat(said["first_in_ts"])
     if said.get("last_out_ts"):
         last = datetime.fromisoformat(said["last_out_ts"])
+    known = Known(facts, shift, moments, is_holiday, leave, said, first, last, is_still_here)
     day: dict[str, Any] = {
         "first_in_ts": first,
         "last_out_ts": None if is_still_here else last,
@@ -64,62 +111,82 @@ def reference_day(facts: DayFacts) -> dict[str, Any]:
         "is_verified": True,
     }
     if said.get("status") in ("absent", "leave"):
-        return day | {"first_in_ts": None, "last_out_ts": None, "span_seconds": 0, "status": said["status"]}
-    calm = "leave" if leave else "holiday" if is_holiday else "off"
-    work = [x.at for x in moments if x.is_work]
-    is_expected = bool(work) and not is_holiday and not leave
-    if first is None and last is None and not here:
-        if said.get("status") or not is_expected or not was_on_record(facts, work, shift):
-            return day | {"status": said.get("status") or calm}
+        day |= {"first_in_ts": None, "last_out_ts": None, "span_seconds": 0}
+    elif here or first or last:
+        day |= hours(known)
+        late_min, is_late_certain = late(known)
+        early_min, is_early_certain = early(known)
+        day |= {"late_min": late_min, "early_leave_min": early_min}
+        day["is_verified"] = is_late_certain and is_early_certain
+    elif known.is_expected and known.was_on_record and not said.get("status"):
         blind = [x for x in moments if x.is_work and x.is_unwatched]
         day["is_verified"] = TICK * len(blind) <= facts.merge_gap
-        return day | {"status": unseen_status(facts, moments)}
+    is_seen = bool(here or first or last)
+    return day | {"status": said.get("status") or status_of(known, is_seen, day["late_min"])}
 
-    has_hours = first is not None and last is not None and first < last
-    if has_hours and (is_holiday or not work):
-        if not facts.schedule.assignments:
-            day["work_seconds"] = seconds(last - first)
-        else:  # nobody had to come: all of it is overtime
-            day["overtime_min"] = whole_minutes(last - first)
-            day["overtime_paid_min"] = paid_minutes(facts, said, day["overtime_min"])
-            day["work_seconds"] = 60 * day["overtime_paid_min"]
-    is_at_work = False
-    if work and not is_holiday and shift:
-        starts, ends = work[0], work[-1] + TICK
-        if (
-            first
-            and is_expected
-            and was_on_record(facts, work, shift)
-            and starts + shift.late_grace < first < ends
-        ):
-            came = first
-            if not said.get("first_in_ts"):
-                came = earliest_arrival(facts, moments, first)
-                day["is_verified"] &= was_watched(moments, starts - may_be_unseen(facts), first)
-            day["late_min"] = whole_minutes(came - starts) if came > starts + shift.late_grace else 0
-        is_at_work = bool(first and last and first < ends and last > starts)
-        if has_hours and is_at_work:
-            worked = [x for x in moments if x.is_work and first <= x.at < last]
-            unpaid = [x for x in worked if x.is_unpaid]
-            day["break_seconds"] = seconds(TICK * len(unpaid))
-            day["overtime_min"] = whole_minutes(max(last - ends, timedelta(0)))
-            day["overtime_paid_min"] = paid_minutes(facts, said, day["overtime_min"])
-            day["work_seconds"] = seconds(TICK * (len(worked) - len(unpaid))) + 60 * day["overtime_paid_min"]
-            is_over = facts.as_of >= ends and not is_still_here
-            if is_expected and is_over and last < ends - shift.early_leave_grace:
-                left = last
-                if not said.get("last_out_ts"):
-                    left = latest_departure(facts, moments, last)
-                    day["is_verified"] &= was_watched(moments, last, ends + may_be_unseen(facts))
-                day["early_leave_min"] = (
-                    whole_minutes(ends - left) if left < ends - shift.early_leave_grace else 0
-                )
-    status = "late" if day["late_min"] else "present"
-    if not has_hours and not is_still_here:
-        status = "incomplete" if is_expected else calm
-    elif is_expected and facts.as_of >= work[-1] + TICK and not is_at_work:
-        status = "incomplete"
-    return day | {"status": said.get("status") or status}
+
+def status_of(known: Known, is_seen: bool, late_min: int) -> str:
+    calm = "leave" if known.leave else "holiday" if known.is_holiday else "off"
+    if not is_seen:
+        return unseen_status(known) if known.is_expected and known.was_on_record else calm
+    if not known.has_hours and not known.is_still_here:
+        return "incomplete" if known.is_expected else calm
+    if known.is_expected and known.facts.as_of >= known.ends and not known.is_at_work:
+        return "incomplete"
+    return "late" if late_min else "present"
+
+
+def hours(known: Known) -> dict[str, int]:
+    """Return what the day is worth: nothing but what can be told."""
+    if not known.has_hours or known.first is None or known.last is None:
+        return {}
+    if known.is_workday:
+        if not known.is_at_work:
+            return {}
+        worked = [x for x in known.moments if x.is_work and known.first <= x.at < known.last]
+        unpaid = [x for x in worked if x.is_unpaid]
+        over = whole_minutes(max(known.last - known.ends, timedelta(0)))
+        paid = paid_minutes(known, over)
+        return {
+            "break_seconds": seconds(TICK * len(unpaid)),
+            "work_seconds": seconds(TICK * (len(worked) - len(unpaid))) + 60 * paid,
+            "overtime_min": over,
+            "overtime_paid_min": paid,
+        }
+    if not known.facts.schedule.assignments:
+        return {"work_seconds": seconds(known.last - known.first)}
+    over = whole_minutes(known.last - known.first)  # nobody had to come: all of it is overtime
+    paid = paid_minutes(known, over)
+    return {"work_seconds": 60 * paid, "overtime_min": over, "overtime_paid_min": paid}
+
+
+def late(known: Known) -> tuple[int, bool]:
+    """Return the minutes, and whether they are certain."""
+    if known.first is None or known.shift is None or not known.is_expected or not known.was_on_record:
+        return 0, True
+    deadline = known.starts + known.shift.late_grace
+    if not deadline < known.first < known.ends:
+        return 0, True
+    came, is_certain = known.first, True
+    if not known.said.get("first_in_ts"):
+        came = earliest_arrival(known)
+        is_certain = was_watched(known, known.starts - may_be_unseen(known), known.first)
+    return (whole_minutes(came - known.starts) if came > deadline else 0), is_certain
+
+
+def early(known: Known) -> tuple[int, bool]:
+    """The same of leaving early."""
+    if not known.has_hours or known.last is None or known.shift is None or not known.is_expected:
+        return 0, True
+    is_over = known.facts.as_of >= known.ends and not known.is_still_here
+    excused_from = known.ends - known.shift.early_leave_grace
+    if not is_over or not known.is_at_work or known.last >= excused_from:
+        return 0, True
+    left, is_certain = known.last, True
+    if not known.said.get("last_out_ts"):
+        left = latest_departure(known)
+        is_certain = was_watched(known, known.last, known.ends + may_be_unseen(known))
+    return (whole_minutes(known.ends - left) if left < excused_from else 0), is_certain
 
 
 # -- the working time --------------------------------------------------------------------------------------
@@ -251,46 +318,42 @@ def in_area_seconds(here: list[datetime]) -> int:
 # -- what is proven ----------------------------------------------------------------------------------------
 
 
-def was_on_record(facts: DayFacts, work: list[datetime], shift: Shift | None) -> bool:
-    grace = shift.late_grace if shift else timedelta(0)
-    return facts.known_at is None or facts.known_at <= work[0] + grace
-
-
-def unseen_status(facts: DayFacts, moments: list[Moment]) -> str:
+def unseen_status(known: Known) -> str:
     """Return what to call the day of somebody who should have come and was not seen."""
-    so_far = [x for x in moments if x.is_work and x.at < facts.as_of]
+    so_far = [x for x in known.moments if x.is_work and x.at < known.facts.as_of]
     blind = [x for x in so_far if x.is_unwatched]
     return "incomplete" if 2 * len(blind) > len(so_far) else "absent"
 
 
-def earliest_arrival(facts: DayFacts, moments: list[Moment], first: datetime) -> datetime:
-    before = [x for x in reversed(moments) if x.is_window and x.at < first]
-    return chance(before, facts, first, lambda x: x.at)
+def was_watched(known: Known, start: datetime, end: datetime) -> bool:
+    return not any(x.is_unwatched for x in known.moments if start <= x.at < end)
 
 
-def latest_departure(facts: DayFacts, moments: list[Moment], last: datetime) -> datetime:
-    after = [x for x in moments if x.is_window and x.at >= last]
-    return chance(after, facts, last, lambda x: x.at + TICK)
+def may_be_unseen(known: Known) -> timedelta:
+    return max(MAY_BE_HERE_UNSEEN, known.facts.merge_gap)
 
 
-def was_watched(moments: list[Moment], start: datetime, end: datetime) -> bool:
-    return not any(x.is_unwatched for x in moments if start <= x.at < end)
-
-
-def may_be_unseen(facts: DayFacts) -> timedelta:
-    return max(MAY_BE_HERE_UNSEEN, facts.merge_gap)
-
-
-def chance(
-    path: list[Moment], facts: DayFacts, best: datetime, edge: Callable[[Moment], datetime]
-) -> datetime:
-    """Walk away from a sighting: every unwatched moment is a chance, until one was too long unseen."""
-    unseen = timedelta(0)
-    for moment in path:
-        if moment.is_unwatched and unseen <= may_be_unseen(facts):
-            best = edge(moment)
+def earliest_arrival(known: Known) -> datetime:
+    """Walk back from the first sighting: every unwatched moment is a chance to have come."""
+    assert known.first is not None
+    best, unseen = known.first, timedelta(0)
+    for moment in reversed([x for x in known.moments if x.is_window and x.at < known.first]):
         if not moment.is_unwatched:
             unseen += TICK
+        elif unseen <= may_be_unseen(known):
+            best = moment.at
+    return best
+
+
+def latest_departure(known: Known) -> datetime:
+    """Walk on from the last sighting: every unwatched moment is a chance to have gone."""
+    assert known.last is not None
+    best, unseen = known.last, timedelta(0)
+    for moment in [x for x in known.moments if x.is_window and x.at >= known.last]:
+        if not moment.is_unwatched:
+            unseen += TICK
+        elif unseen <= may_be_unseen(known):
+            best = moment.at + TICK
     return best
 
 
@@ -304,10 +367,10 @@ def what_hr_said(facts: DayFacts) -> dict[str, str]:
     return said
 
 
-def paid_minutes(facts: DayFacts, said: dict[str, str], overtime_min: int) -> int:
-    if facts.overtime == "counted":
+def paid_minutes(known: Known, overtime_min: int) -> int:
+    if known.facts.overtime == "counted":
         return overtime_min
-    return min(overtime_min, int(said.get("overtime_min") or 0))
+    return min(overtime_min, int(known.said.get("overtime_min") or 0))
 
 
 def seconds(duration: timedelta) -> int:

@@ -18,12 +18,15 @@ JAKARTA, MAKASSAR = ZoneInfo("Asia/Jakarta"), ZoneInfo("Asia/Makassar")
 DAY = Shift(shift_id="day", name="Day", starts=time(8), ends=time(17))
 RAMADAN = Shift(shift_id="ramadan", name="Ramadan", starts=time(8), ends=time(15))
 NIGHT = Shift(shift_id="night", name="Night", starts=time(22), ends=time(6))
+EARLY = Shift(shift_id="early", name="Early", starts=time(0), ends=time(8))
+GUARD = Shift(shift_id="guard", name="Guard", starts=time(7), ends=time(7))
 NOT_FRIDAY = frozenset({"mon", "tue", "wed", "thu", "sat", "sun"})
 BREAKS = (
     Break(name="Lunch", starts=time(12), ends=time(13), shift_id="day", weekdays=NOT_FRIDAY),
     Break(name="Lunch", starts=time(11, 30), ends=time(13), shift_id="day", weekdays=frozenset({"fri"})),
     Break(name="Prayer", starts=time(15, 15), ends=time(15, 30), shift_id="day", is_paid=True),
     Break(name="Rest", starts=time(12), ends=time(12, 30), shift_id="ramadan"),
+    Break(name="Night rest", starts=time(23, 30), ends=time(0, 30), shift_id="early"),
     Break(name="Meal", starts=time(1), ends=time(1, 30), shift_id="night"),
 )
 PATTERN = (DAY, DAY, NIGHT, NIGHT, None, None)
@@ -36,6 +39,8 @@ SHIFTS = {
     "Friday": Assignment(shift=DAY),
     "Ramadan": Assignment(shift=RAMADAN),
     "Night": Assignment(shift=NIGHT),
+    "Early": Assignment(shift=EARLY),
+    "Guard": Assignment(shift=GUARD),
 }
 
 
@@ -73,7 +78,9 @@ class Reader:
             if not each.startswith(("in ", "out ")):
                 start, _, end = each.partition("–")
                 moment, last = self.instant(start), self.instant(end or start)
-                found += [moment + n * timedelta(minutes=1) for n in range((last - moment).seconds // 60)]
+                found += [
+                    moment + n * timedelta(minutes=1) for n in range((last - moment) // timedelta(minutes=1))
+                ]
                 found.append(last)
         return found
 
