@@ -84,8 +84,11 @@ def test_a_day_in_postgresql_is_the_pure_one_and_stays_so(postgres, facts):
 @pytest.mark.parametrize("timezone", ["UTC", "America/New_York"])
 def test_the_servers_own_time_zone_says_nothing(timezone):
     """Nights in WIB, WITA and WIT, day boundaries and all worked examples are the same on any server."""
-    asked = ["tests/unit/test_worked_examples.py", "tests/integration/test_traps.py"]
-    asked += ["tests/integration/test_presence_story.py"]
+    asked = [
+        "tests/unit/test_worked_examples.py",
+        "tests/integration/test_traps_of_a_day.py",
+        "tests/integration/test_presence_story.py",
+    ]
     chosen = "page or night_shift or day_boundary or daylight_saving or moves_between_zones"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asked, "-k", chosen],
