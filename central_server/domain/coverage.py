@@ -109,6 +109,10 @@ class SiteCoverage:
     def is_watching(self, camera_id: str | None) -> bool:
         return camera_id in self.watching
 
+    def is_known(self, camera_id: str | None) -> bool:
+        """Tell whether this is a camera; somebody may have been seen last by a kiosk."""
+        return place_of(None, camera_id or "") in self.zones
+
 
 def is_cloned(cloned_at: datetime | None, now: datetime) -> bool:
     """Tell whether two boxes share an agent's identity: each then speaks for what only the other one saw."""

@@ -5,9 +5,9 @@ anywhere at the site. A zone of which nothing is known any more is no place; one
 proves nothing; public zones do not count, as nobody is identified there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from central_server.domain.coverage import Proof, SiteCoverage, place_of
 
@@ -28,10 +28,14 @@ def places_after(places: Mapping[str, str], place: str, day: date) -> Mapping[st
 
 @dataclass
 class Whereabouts:
-    """What the cameras prove about people, by where each may be; the same places are one question."""
+    """What the cameras prove about people, by where each may be; what is known of a place is kept."""
 
     coverage: SiteCoverage
-    known: dict[tuple[frozenset[str], frozenset[str], bool, str], Proof] = field(default_factory=dict)
+    places: dict[str, Proof | None] = field(default_factory=dict)  # None: there is no such place any more
+    whole_site: Proof = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.whole_site = self.coverage.proof(self.coverage.cameras)
 
     def proof(
         self, seen: Mapping[str, str], given: frozenset[str], last_camera: str | None, today: date
@@ -41,23 +45,36 @@ class Whereabouts:
         seen: places, each with its last business date. given: zones by HR, none of them public.
         """
         oldest, this = (today - LATELY).isoformat(), today.isoformat()
-        lately = frozenset(place for place, last in seen.items() if last > oldest)
-        is_new = not given and not any(oldest < last < this for last in seen.values())
-        key = (lately, given, is_new, last_camera or "")
-        if key not in self.known:
-            self.known[key] = self._proof(lately, given, is_new=is_new, last_camera=last_camera)
-        return self.known[key]
+        is_new, proofs = not given, []
+        for place, last in seen.items():
+            if last > oldest and (proof := self._of(place)) is not None:
+                proofs.append(proof)
+                is_new = is_new and last >= this
+        proofs += [self._of(zone) or Proof(None, missing=zone) for zone in given]
+        if last_camera and self.coverage.zones.get(place := place_of(None, last_camera)):
+            proofs.append(self._of(place) or self.whole_site)  # it may have been moved to another zone
+        if is_new:
+            proofs.append(self.whole_site)
+        return together(proofs)
 
-    def _proof(
-        self, lately: frozenset[str], given: frozenset[str], *, is_new: bool, last_camera: str | None
-    ) -> Proof:
-        zones = self.coverage.zones
-        blind = sorted(each for each in lately | given if not zones.get(each, each not in given))
-        if blind:
-            return Proof(None, missing=blind[0])
-        cameras = {camera for each in lately | given for camera in zones.get(each, ())}
-        if last_camera:
-            cameras |= zones.get(place_of(None, last_camera), frozenset())
-        if is_new or not any(each in zones for each in lately | given):
-            cameras |= self.coverage.cameras
-        return self.coverage.proof(cameras)
+    def _of(self, place: str) -> Proof | None:
+        if place not in self.places:
+            cameras = self.coverage.zones.get(place)
+            found = None if cameras is None else self.coverage.proof(cameras)
+            if found is not None and not cameras:
+                found = Proof(None, missing=place)
+            self.places[place] = found
+        return self.places[place]
+
+
+def together(proofs: Iterable[Proof]) -> Proof:
+    """Return what some proofs prove together: the first that proves nothing, else what all of them cover."""
+    since: datetime | None = None
+    to: datetime | None = None
+    for proof in proofs:
+        if proof.since is None:
+            return proof
+        since = proof.since if since is None or proof.since > since else since
+        if proof.to is not None and (to is None or proof.to < to):
+            to = proof.to
+    return Proof(since, to)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from central_server.config import RulesConfig
-from central_server.db.stores import alerts, coverage, presence
+from central_server.db.stores import alerts, coverage, days_due, presence
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import CloseAlert, OpenAlert, OpenOne, alerts_for
 from central_server.domain.coverage import LONG_AGO
@@ -13,6 +13,8 @@ from central_server.domain.presence import Presence, Reason, State, next_check, 
 from central_server.services.open_alerts import AlertTemplate, open_out_of_area, open_outages
 from central_server.services.recompute_attendance import recompute_days
 from central_server.services.site_scene import Scene, SiteMemory, look_at, read_again
+
+MOST_DAYS = 20  # when more people than this come or go in one tick, their days are computed a little later
 
 
 def evaluate_site(
@@ -56,7 +58,10 @@ def evaluate_site(
     )
     for person, decision in changes.decided.values():
         _tell(work, person, decision, rules, now, template)
-    recompute_days(work, changes.days, rules, now=now)
+    if len(changes.days) > MOST_DAYS:
+        days_due.mark(work.session, changes.days, now)
+    else:
+        recompute_days(work, changes.days, rules, now=now)
 
 
 @dataclass
@@ -79,16 +84,18 @@ class _Changes:
         person = scene.roster.people.get(employee_id)
         if person is None:
             return
+        if here and not open_one and (until := scene.is_plainly_there(person, here)):
+            self._look_again(scene, employee_id, until)
+            return
         before = here or nobody_yet(employee_id, person.site_id, scene.at)
         facts, next_duty = scene.facts(person, here)
         after = presence_at(before, facts)
-        check_at, known = next_check(after, facts, next_duty), scene.check_at.get(employee_id)
+        check_at = next_check(after, facts, next_duty)
         if after is not before or here is None:
             self.put[employee_id] = after
             self.check_at[employee_id] = check_at
-        elif known != check_at and (known is None or known <= scene.at or known > check_at):
-            # (an earlier look than needed does no harm)
-            self.check_at[employee_id] = check_at
+        else:
+            self._look_again(scene, employee_id, check_at)
         if here and here.business_date and (here.state is State.OFF) != (after.state is State.OFF):
             self.days.add((employee_id, here.business_date))
         if open_one is not None or after.reason is Reason.OUT_OF_AREA:
@@ -97,6 +104,12 @@ class _Changes:
             )
             if decision is not None:
                 self.decided[employee_id] = person, decision
+
+    def _look_again(self, scene: Scene, employee_id: str, check_at: datetime) -> None:
+        """Note when the person is to be looked at again; an earlier look than needed does no harm."""
+        known = scene.check_at.get(employee_id)
+        if known != check_at and (known is None or known <= scene.at or known > check_at):
+            self.check_at[employee_id] = check_at
 
 
 def _tell(

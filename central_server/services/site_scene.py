@@ -9,7 +9,7 @@ from central_server.db.stores import coverage, people, presence, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.coverage import AgentFacts, CameraFacts, Proof, SiteCoverage, site_coverage
 from central_server.domain.people import Person
-from central_server.domain.presence import Circumstances, Presence
+from central_server.domain.presence import Circumstances, Presence, Reason, State
 from central_server.domain.shifts import Duty, Schedule, Standing
 from central_server.domain.whereabouts import Whereabouts
 
@@ -112,9 +112,27 @@ class Scene:
                 person, here.zone_id if here else None, self.rules.unseen_after
             ),
             covered_since=proof.since,
-            is_camera_watching=self.coverage.is_watching(here.camera_id if here else None),
+            is_camera_watching=here is not None and self._is_watched(here),
             is_held=self.coverage.is_held,
         ), judged.until
+
+    def is_plainly_there(self, person: Person, here: Presence) -> datetime | None:
+        """Return until when nothing can be said but that the person is there; None: the rule is asked.
+
+        A short cut for nearly everybody at nearly every time; it must say what the rule says.
+        """
+        if here.state is not State.AVAILABLE or here.last_seen is None or not self._is_watched(here):
+            return None
+        until = here.last_seen + self.roster.unseen_after(person, here.zone_id, self.rules.unseen_after)
+        at_home = Reason.IN_AREA if here.site_id == person.site_id else Reason.ELSEWHERE
+        if self.at > until or here.reason is not at_home:
+            return None
+        judged = self.roster.judge(person.employee_id, self.at)
+        return min(until, judged.until) if person.is_followed_on(judged.today) else None
+
+    def _is_watched(self, here: Presence) -> bool:
+        """Tell whether what saw the person last still would; a kiosk always would."""
+        return self.coverage.is_watching(here.camera_id) or not self.coverage.is_known(here.camera_id)
 
     def _proof(self, person: Person, here: Presence | None, judged: Judged) -> Proof:
         """Return over which time the person would have been seen, wherever they may have been."""

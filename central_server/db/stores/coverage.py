@@ -128,9 +128,8 @@ def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict
     rows = select(CoverageGap.camera_id, func.max(CoverageGap.ends_at)).where(
         CoverageGap.camera_id.in_(camera_ids), CoverageGap.reason == LOST, CoverageGap.ends_at > after
     )
-    return {
-        camera_id: ends_at for camera_id, ends_at in session.execute(rows.group_by(CoverageGap.camera_id))
-    }
+    found = session.execute(rows.group_by(CoverageGap.camera_id))
+    return {row[0]: row[1] for row in found}
 
 
 def closed_days(session: Session, site_id: str, span: Interval) -> list[tuple[str, date]]:

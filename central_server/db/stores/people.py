@@ -63,16 +63,21 @@ def given_zones(session: Session) -> dict[str, frozenset[str]]:
 
 def links(session: Session) -> list[Link]:
     """Return the whole hierarchy."""
-    return [
-        Link(
-            employee_id=row.employee_id,
-            supervisor_id=row.supervisor_id,
-            level=row.level,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-        )
-        for row in session.scalars(select(OrgHierarchy))
-    ]
+    return [_link(row) for row in session.scalars(select(OrgHierarchy))]
+
+
+def links_above(session: Session, employee_id: str) -> list[Link]:
+    """Return the links that lead up from an employee, however far, and no others."""
+    found: list[Link] = []
+    asked: set[str] = set()
+    asking = {employee_id}
+    while asking:
+        rows = session.scalars(select(OrgHierarchy).where(OrgHierarchy.employee_id.in_(asking)))
+        new = [_link(row) for row in rows]
+        found += new
+        asked |= asking
+        asking = {each.supervisor_id for each in new} - asked
+    return found
 
 
 def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
@@ -84,6 +89,16 @@ def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
         Recipient(name=row.name, phone=row.phone, email=row.email, language=row.language)
         for row in session.scalars(wanted.order_by(ReportRecipient.id))
     ]
+
+
+def _link(row: OrgHierarchy) -> Link:
+    return Link(
+        employee_id=row.employee_id,
+        supervisor_id=row.supervisor_id,
+        level=row.level,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+    )
 
 
 def _people(session: Session, condition: object) -> dict[str, Person]:
