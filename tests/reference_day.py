@@ -86,9 +86,9 @@ def reference_day(facts: DayFacts) -> dict[str, Any]:
     is_closed = facts.as_of >= closing_time(facts, shift)
     is_still_here = facts.is_in_area and not is_closed and not said.get("last_out_ts")
     first, last = min(here, default=None), max(here, default=None)
-    if what_happened(facts, first) == {"out"}:
+    if what_happened(facts, first) == {"out"} and next_punch(facts, first) != "out":
         first = None  # they punched out, and nobody knows when they had come
-    if what_happened(facts, last) == {"in"} and not is_still_here:
+    if what_happened(facts, last) == {"in"} and punch_before(facts, last) != "in" and not is_still_here:
         last = None  # they punched in, and nobody knows when they went
     if said.get("first_in_ts"):
         first = datetime.fromisoformat(said["first_in_ts"])
@@ -241,10 +241,11 @@ def breaks_at(schedule: Schedule, shift: Shift, wall: datetime) -> list[Break]:
             and (x.valid_from or date.min) <= begins_on <= (x.valid_to or date.max)
         ]
         for each in today:
-            is_replaced = any(
-                x.name == each.name and (x.valid_from or date.min) > (each.valid_from or date.min)
-                for x in today
-            )
+            namesakes = [x for x in today if x.name == each.name]
+            newest = max(x.valid_from or date.min for x in namesakes)
+            latest = [x for x in namesakes if (x.valid_from or date.min) == newest]
+            counting = [x for x in latest if x.shift_id is not None] or latest  # the shift's own, if any
+            is_replaced = not any(x is each for x in counting)
             starts = datetime.combine(begins_on, each.starts)
             ends = datetime.combine(begins_on + DAY if each.ends <= each.starts else begins_on, each.ends)
             if not is_replaced and starts <= wall < ends:
@@ -287,7 +288,7 @@ def present_moments(facts: DayFacts, moments: list[Moment], *, is_windowed: bool
         if moment.at in ins and punched_in is None:
             punched_in = n
     if is_windowed:
-        forget_odd_stays(is_here, moments)
+        forget_odd_stays(facts, is_here, moments)
     return [moment.at for moment, here in zip(moments, is_here, strict=True) if here]
 
 
@@ -297,14 +298,35 @@ def what_happened(facts: DayFacts, at: datetime | None) -> set[str]:
     }
 
 
-def forget_odd_stays(is_here: list[bool], moments: list[Moment]) -> None:
+def punch_before(facts: DayFacts, at: datetime | None) -> str | None:
+    """Return which way the punch before went, if it is not the same one pressed twice."""
+    before = [(x.at, x.is_in) for x in facts.punches if at and at - x.at > facts.merge_gap]
+    return ("in" if max(before)[1] else "out") if before else None
+
+
+def next_punch(facts: DayFacts, at: datetime | None) -> str | None:
+    after = [(x.at, x.is_in) for x in facts.punches if at and x.at - at > facts.merge_gap]
+    return ("in" if min(after)[1] else "out") if after else None
+
+
+def has_only_come(facts: DayFacts, at: datetime) -> bool:
+    """The last punch of the day is `in`: who came before the shift's window may be here still."""
+    if at != max((x.at for x in facts.punches), default=None):
+        return False
+    ways = {x.is_in for x in facts.punches if x.at == at}
+    return ways == {True} and punch_before(facts, at) != "in"
+
+
+def forget_odd_stays(facts: DayFacts, is_here: list[bool], moments: list[Moment]) -> None:
     """Take out the stays no moment of which belongs to the shift."""
+    opens = min(x.at for x in moments if x.is_window)
     n = 0
     while n < len(moments):
         end = n
         while end < len(moments) and is_here[end]:
             end += 1
-        if not any(x.is_window for x in moments[n:end]):
+        is_early = end > n and moments[end - 1].at < opens and has_only_come(facts, moments[end - 1].at)
+        if not is_early and not any(x.is_window for x in moments[n:end]):
             is_here[n:end] = [False] * (end - n)
         n = end + 1
 

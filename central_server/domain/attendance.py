@@ -142,6 +142,22 @@ def punched_intervals(punches: Iterable[Punch]) -> list[Interval]:
     return [*intervals, Interval(since, since)] if since else intervals
 
 
+def is_one_sided(punches: Iterable[Punch], at: datetime, *, is_in: bool, gap: timedelta) -> bool:
+    """Tell whether somebody only punched in at an instant, the last of their day (or only out, the first).
+
+    Then nobody knows when they went (or had come). Two of a kind in a row, more than gap apart, are no such
+    thing: whoever pressed the wrong button was there at both.
+    """
+    told = sorted(set(punches))
+    if {each.is_in for each in told if each.at == at} != {is_in}:
+        return False
+    if is_in:
+        beside = [each for each in told if at - each.at > gap][-1:]
+    else:
+        beside = [each for each in told if each.at - at > gap][:1]
+    return not any(each.is_in == is_in for each in beside)
+
+
 def attendance_on(facts: DayFacts) -> Attendance:
     """Return the attendance that follows from the facts, and from nothing else."""
     return day_account(facts).attendance
@@ -174,10 +190,16 @@ def _stays(facts: DayFacts, shift_day: ShiftDay | None) -> tuple[list[Interval],
     if shift_day is None:
         return every, []
     window = Interval(shift_day.opens_at, shift_day.closes_at)
-    return (
-        [each for each in every if each.touches(window)],
-        [each for each in every if not each.touches(window)],
-    )
+    came_at = max((each.at for each in facts.punches), default=None)
+
+    def counts(stay: Interval) -> bool:
+        """Who punched in early and not out again may be here still."""
+        is_early = stay.end < window.start and stay.end == came_at
+        return stay.touches(window) or (
+            is_early and is_one_sided(facts.punches, stay.end, is_in=True, gap=facts.merge_gap)
+        )
+
+    return [each for each in every if counts(each)], [each for each in every if not counts(each)]
 
 
 def _unwatched(facts: DayFacts, shift_day: ShiftDay | None) -> list[Interval]:
@@ -358,10 +380,10 @@ def _ends(facts: DayFacts, stays: Sequence[Interval]) -> tuple[datetime | None, 
     if not stays:
         return None, None
     first, last = stays[0].start, stays[-1].end
-    outs = {each.at for each in facts.punches if not each.is_in}
-    ins = {each.at for each in facts.punches if each.is_in}
-    only_out, only_in = outs - ins - set(facts.seen_at), ins - outs - set(facts.seen_at)
-    return None if first in only_out else first, None if last in only_in else last
+    seen = set(facts.seen_at)
+    is_begun = first in seen or not is_one_sided(facts.punches, first, is_in=False, gap=facts.merge_gap)
+    is_ended = last in seen or not is_one_sided(facts.punches, last, is_in=True, gap=facts.merge_gap)
+    return first if is_begun else None, last if is_ended else None
 
 
 def _last_said(corrections: Iterable[Correction]) -> dict[str, str]:
