@@ -325,7 +325,8 @@ def forget_odd_stays(facts: DayFacts, is_here: list[bool], moments: list[Moment]
         end = n
         while end < len(moments) and is_here[end]:
             end += 1
-        is_early = end > n and moments[end - 1].at < opens and has_only_come(facts, moments[end - 1].at)
+        is_before = end > n and moments[end - 1].at < opens
+        is_early = is_before and any(has_only_come(facts, x.at) for x in moments[n:end])
         if not is_early and not any(x.is_window for x in moments[n:end]):
             is_here[n:end] = [False] * (end - n)
         n = end + 1

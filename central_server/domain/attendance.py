@@ -194,10 +194,10 @@ def _stays(facts: DayFacts, shift_day: ShiftDay | None) -> tuple[list[Interval],
 
     def counts(stay: Interval) -> bool:
         """Who punched in early and not out again may be here still."""
-        is_early = stay.end < window.start and stay.end == came_at
-        return stay.touches(window) or (
-            is_early and is_one_sided(facts.punches, stay.end, is_in=True, gap=facts.merge_gap)
-        )
+        if stay.touches(window) or came_at is None:
+            return stay.touches(window)
+        is_early = stay.end < window.start and stay.start <= came_at <= stay.end
+        return is_early and is_one_sided(facts.punches, came_at, is_in=True, gap=facts.merge_gap)
 
     return [each for each in every if counts(each)], [each for each in every if not counts(each)]
 
