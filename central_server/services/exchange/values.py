@@ -7,9 +7,8 @@ for values that passed.
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 
-from central_server.domain.shifts import WEEKDAYS
+from central_server.domain.shifts import WEEKDAYS, weekdays_of
 from central_server.services.exchange.table import Problem, Row
-from central_server.services.set_shift import weekdays_of
 from common.ids import is_slug
 
 YES, NO = "yes", "no"
