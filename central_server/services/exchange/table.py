@@ -46,6 +46,13 @@ WORDS: Mapping[str, str] = {
     "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
+    "no_shift": "there is no shift {value}",
+    "no_rotation": "there is no rotation {value}",
+    "no_employee": "there is no employee {value}",
+    "off_is_taken": "a shift cannot be called off: in a rotation that is a day off",
+    "one_of_two": "give a shift or a rotation, and not both",
+    "same_start": "from the same day, and on a same weekday, {value} is given for the same people",
+    "same_name": "two breaks {value!r} begin on the same day and share a weekday: give one another name",
 }
 
 
@@ -55,6 +62,7 @@ class Column:
     is_required: bool = False
     example: str = ""  # for the empty spreadsheet to begin with
     normal: Callable[[str], str] = str  # one spelling for values that mean the same; may raise ValueError
+    default: str = ""  # what an empty cell means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +178,10 @@ def _clean(table: Table, row: Mapping[str | None, Any]) -> dict[str, str]:
     """Return the row with names as columns are written, and trimmed text; what has no heading is left out."""
     named = {str(name).strip().lower(): value for name, value in row.items() if name}
     cleaned = {name: " ".join(str(value or "").split()) for name, value in named.items()}
+    is_blank = not any(cleaned.values())
     for column in table.columns:
+        if column.default and not is_blank and (column.name in cleaned or column.name in table.key):
+            cleaned[column.name] = cleaned.get(column.name) or column.default
         if cleaned.get(column.name):
             with suppress(ValueError):  # the table's problems tell
                 cleaned[column.name] = column.normal(cleaned[column.name])

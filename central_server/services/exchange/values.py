@@ -80,6 +80,11 @@ def weekdays_text(stored: str) -> str:
     return f"{days[0]}-{days[-1]}" if is_span else ",".join(days)
 
 
+def normal_weekdays(text: str) -> str:
+    """Return the weekdays as they are exported: mon-fri. Raises ValueError."""
+    return weekdays_text(",".join(weekdays_of(text)))
+
+
 def date_problem(row: Row, *columns: str) -> Iterator[Problem]:
     for column in columns:
         try:
