@@ -155,8 +155,8 @@ def test_a_wrong_row_is_refused_with_its_reason_and_takes_the_others_with_it(fur
     """All rows or none, and the line is told."""
     before = exported(furnished, table)
     done = take(furnished, table, *ROWS[table][1:], {**ROWS[table][0], **row})
-    assert problem in codes(done)
-    assert done.bad[0].line == len(ROWS[table]) + 1
+    lines = [each.line for each in done.bad if (each.problem.column, each.problem.code) == problem]
+    assert lines == [len(ROWS[table]) + 1]
     assert exported(furnished, table) == before
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Employee, Rotation, Shift, ShiftAssignment, Site
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import WEEKDAYS
+from central_server.services.audit import note
 from central_server.services.exchange.shifts import weekdays_in
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
 from central_server.services.exchange.values import as_date, as_text, normal_date, span_problem
@@ -64,7 +65,9 @@ def put(row: Row, context: Context) -> None:
         if other_key == key and found is None:
             found = other
         elif other_key not in context.given and _have_common_days(session, key, other_key):
-            session.delete(other)  # the row takes its place
+            replaced = dict(row_of(other))  # the row takes its place
+            session.delete(other)
+            note(context.work, context.actor, "assignments.replace", now=context.now, row=replaced)
     assignment = found or ShiftAssignment(
         site_id=row["site_id"],
         employee_id=row.get("employee_id") or None,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import BreakWindow, Shift, Site
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import weekdays_of
+from central_server.services.audit import note
 from central_server.services.exchange.shifts import weekdays_in
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
 from central_server.services.exchange.values import (
@@ -87,7 +88,9 @@ def put(row: Row, context: Context) -> None:
         if other_key == key and found is None:
             found = other
         elif other_key not in context.given and _days(other_key) & _days(key):
-            session.delete(other)  # the row takes its place
+            replaced = dict(row_of(other))  # the row takes its place
+            session.delete(other)
+            note(context.work, context.actor, "breaks.replace", now=context.now, row=replaced)
     window = found or BreakWindow(
         site_id=row["site_id"],
         shift_id=row.get("shift_id") or None,

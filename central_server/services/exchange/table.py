@@ -46,6 +46,8 @@ WORDS: Mapping[str, str] = {
     "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
+    "taken": "there is {value} already",
+    "in_use": "{value} is still used, so it cannot be taken away",
     "no_shift": "there is no shift {value}",
     "no_rotation": "there is no rotation {value}",
     "no_employee": "there is no employee {value}",
@@ -72,6 +74,7 @@ class Context:
     work: UnitOfWork
     site_id: str  # of rows that name no site
     now: datetime
+    actor: str = ""
     given: frozenset[tuple[str, ...]] = (
         frozenset()
     )  # the keys of all rows of this import: they count as there
@@ -141,9 +144,8 @@ def import_rows(
     """Take rows over. With a bad row nothing changes and all that is wrong is told; nor with dry_run."""
     numbered = [(line, _clean(table, row)) for line, row in enumerate(rows, start=2)]
     numbered = [(line, row) for line, row in numbered if any(row.values())]
-    context = Context(
-        work=work, site_id=site_id, now=now, given=frozenset(table.key_of(row) for _, row in numbered)
-    )
+    given = frozenset(table.key_of(row) for _, row in numbered)
+    context = Context(work=work, site_id=site_id, now=now, actor=actor, given=given)
     bad = tuple(_bad_rows(table, numbered, context))
     if bad:
         return Imported(bad=bad)
