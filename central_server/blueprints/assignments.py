@@ -1,6 +1,6 @@
 """Who works which shift or rotation: the defaults of a site, a person's own, and what counts on a day."""
 
-from datetime import date
+from datetime import date, datetime
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -132,7 +132,7 @@ def reasons(schedule: Schedule, day: date, site_id: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _clock(schedule: Schedule, moment) -> str:  # type: ignore[no-untyped-def]
+def _clock(schedule: Schedule, moment: datetime) -> str:
     return f"{moment.astimezone(schedule.timezone):%H:%M}"
 
 
@@ -140,7 +140,7 @@ def _deciding(schedule: Schedule, assignment: Assignment | None, day: date) -> s
     if assignment is None:
         return _("Nothing is assigned on this day, so nobody is expected and nobody is late or absent.")
     found = schedule.shift_on(day)
-    works = _("a day off")
+    works = _("A day off")
     if found:
         works = f"{found.shift.name} {found.shift.starts:%H:%M}–{found.shift.ends:%H:%M}"
     source = assignment.rotation or assignment.shift

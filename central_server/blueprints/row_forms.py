@@ -23,7 +23,7 @@ def saved(form: FlaskForm, table: Table, row: Row, *, before: Row | None = None,
     except RowRefused as refused:
         put_problems(form, refused.problems)
         return False
-    flash(f"{_('Saved.')} {recompute_words()}", "good")
+    flash(_("Saved.") + " " + recompute_words(), "good")
     return True
 
 
@@ -35,7 +35,7 @@ def removed(table: Table, row: Row, *, site_id: str = "") -> bool:
     except RowRefused as refused:
         flash(" ".join(wrong_words(each) for each in refused.problems), "bad")
         return False
-    flash(f"{_('Removed.')} {recompute_words()}", "good")
+    flash(_("Removed.") + " " + recompute_words(), "good")
     return True
 
 

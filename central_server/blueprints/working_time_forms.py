@@ -99,19 +99,14 @@ class RamadanForm(RowForm):
     pause = SelectField(lazy("Break that is replaced"), validate_choice=False)
     pause_starts = ClockText(lazy("It starts"))
     pause_ends = ClockText(lazy("It ends"))
+    friday_starts = ClockText(lazy("On Fridays it starts"))
+    friday_ends = ClockText(lazy("On Fridays it ends"))
 
 
 def filled(form: type[RowForm], row: Mapping[str, str] | None, **more: Any) -> RowForm:
     """Return a form with a row in it; a form that was sent keeps what was typed."""
     data = {name: value == "yes" if name.startswith("is_") else value for name, value in (row or {}).items()}
-    found = form(data={**data, **more})
-    for each in found:
-        if (
-            each.name in ("name", "starts", "ends", "shift_id", "rotation_id", "day")
-            and each.render_kw is None
-        ):
-            each.render_kw = {}
-    return found
+    return form(data={**data, **more})
 
 
 KIND_CHOICES = [(code, word.label) for code, word in HOLIDAY_KINDS.items()]

@@ -64,33 +64,34 @@ def _remove(table: Table, row: Row, context: Context) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramadan:
-    """Other hours of a site from day to day, and another break instead of the usual one of that name."""
+    """Other hours of a site from day to day, and other breaks instead of the usual ones of that name."""
 
     site_id: str
     valid_from: str
     valid_to: str
     hours: Mapping[str, str]  # a row of the table `shifts`
-    pause: Mapping[str, str] | None  # of the table `breaks`: name, starts, ends; None: the breaks stay
+    kept: tuple[str, ...] = ()  # shifts of the site that go on beside it, like a short Saturday
+    pauses: tuple[Mapping[str, str], ...] = ()  # of the table `breaks`: name, starts, ends, weekdays
 
 
 def set_ramadan(work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str) -> None:
-    """Make the shift and give it to the site for these dates, with its break. All or none.
+    """Make the shift and give it to the site for these dates, with its breaks. All or none.
 
     Raises RowRefused.
     """
     dates = {"valid_from": ramadan.valid_from, "valid_to": ramadan.valid_to}
     site_id = ramadan.site_id
     empty = tuple(Problem(column, "empty") for column, value in dates.items() if not value)
-    rows: list[tuple[Table, Row]] = [
-        (shifts.TABLE, ramadan.hours),
-        (assignments.TABLE, {"site_id": site_id, "shift_id": ramadan.hours["shift_id"], **dates}),
-    ]
-    if ramadan.pause:
-        rows.append((breaks.TABLE, {"site_id": site_id, "is_paid": "no", **ramadan.pause, **dates}))
+    worked = (ramadan.hours["shift_id"], *ramadan.kept)
+    steps: tuple[tuple[Table, list[Row]], ...] = (
+        (shifts.TABLE, [ramadan.hours]),
+        (assignments.TABLE, [{"site_id": site_id, "shift_id": each, **dates} for each in worked]),
+        (breaks.TABLE, [{"site_id": site_id, **pause, **dates} for pause in ramadan.pauses]),
+    )
     if empty:
         raise RowRefused(empty)
-    for table, row in rows:
-        done = import_rows(table, [row], work, site_id=site_id, now=now, actor=actor)
+    for table, rows in steps:
+        done = import_rows(table, rows, work, site_id=site_id, now=now, actor=actor)
         prefix = "pause_" if table is breaks.TABLE else ""
         if done.bad:
             raise RowRefused(

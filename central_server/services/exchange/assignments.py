@@ -7,8 +7,9 @@ the place of what was there.
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Employee, Rotation, Shift, ShiftAssignment, Site
@@ -44,9 +45,9 @@ def row_of(row: ShiftAssignment) -> Row:
 def problems(row: Row, context: Context) -> Iterator[Problem]:
     session = context.work.session
     shift_id, rotation_id = row.get("shift_id", ""), row.get("rotation_id", "")
-    for column, table in (("site", Site), ("employee", Employee), ("shift", Shift), ("rotation", Rotation)):
+    for column, known in (("site", Site), ("employee", Employee), ("shift", Shift), ("rotation", Rotation)):
         value = row.get(f"{column}_id", "")
-        if value and session.get(table, value) is None:
+        if value and value not in _ids(session, known) and session.get(known, value) is None:
             yield Problem(f"{column}_id", f"no_{column}", value)
     if bool(shift_id) == bool(rotation_id):
         yield Problem("shift_id", "one_of_two")
@@ -86,6 +87,15 @@ def remove(row: Row, context: Context) -> None:
             session.delete(each)
 
 
+def _ids(session: Session, known: Any) -> set[str]:
+    """Return the ids that were there at the first of many rows: one question instead of one a row."""
+    ids: dict[Any, set[str]] = session.info.setdefault("ids of assignments", {})
+    if known not in ids:
+        [column] = inspect(known).primary_key
+        ids[known] = set(session.scalars(select(column)))
+    return ids[known]
+
+
 def _start_of(key: tuple[str, ...]) -> tuple[str, str, str]:
     """Return for whom and from when: one person, wherever they are, or one site."""
     site_id, employee_id, valid_from = key[:3]
@@ -108,7 +118,8 @@ def _of_start(session: Session, key: tuple[str, ...]) -> list[ShiftAssignment]:
         else (ShiftAssignment.employee_id.is_(None), ShiftAssignment.site_id == site_id)
     )
     same_start = ShiftAssignment.valid_from == as_date(valid_from)  # None: IS NULL
-    return list(session.scalars(select(ShiftAssignment).where(*whose, same_start)))
+    with session.no_autoflush:  # the other rows of an import are of no interest: they stay in any case
+        return list(session.scalars(select(ShiftAssignment).where(*whose, same_start)))
 
 
 def _have_common_days(session: Session, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
