@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from central_server import agent_commands, commands, processes, working_time_commands
+from central_server import agent_commands, commands, processes, table_commands, working_time_commands
 from central_server.config import ServerConfig, read_server_config
 from common import logs
 from common.settings import SettingsError
@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add = top.add_subparsers(required=True, metavar="COMMAND").add_parser
     _processes(add)
     _people(add)
+    table_commands.add_commands(add)
     _places(add)
     _working_time(add)
     _days(add)
@@ -84,12 +85,6 @@ def _people(add: Callable[..., argparse.ArgumentParser]) -> None:
     for option in ("department", "phone", "email", "supervisor"):
         new.add_argument(f"--{option}", default="")
     new.set_defaults(command=commands.add_employee)
-
-    table = add("import-employees", help="add or change employees from a CSV file: all rows, or none")
-    table.add_argument("file")
-    table.add_argument("--site", required=True)
-    table.add_argument("--dry-run", action="store_true", help="only say what would happen")
-    table.set_defaults(command=commands.import_employees)
 
     held = add("who-holds", help="the boxes that hold somebody's face, or have not confirmed its erasure")
     held.add_argument("code", help="the employee code, also of somebody who left")

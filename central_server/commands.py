@@ -1,7 +1,6 @@
 """What the operator's commands do. Each is a use case, or a few, in one transaction."""
 
 import argparse
-import csv
 import getpass
 import secrets
 import sys
@@ -27,7 +26,6 @@ from central_server.domain.holding import Hold
 from central_server.private_home import keep_private
 from central_server.services.audit import note
 from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
-from central_server.services.import_people import import_people
 from central_server.services.join_agent import make_join_code
 from central_server.services.manage_people import PersonDetails, PersonRefused
 from central_server.services.manage_people import add_employee as add_person
@@ -109,25 +107,6 @@ def add_employee(config: ServerConfig, given: argparse.Namespace) -> int:
         except PersonRefused as error:
             raise CommandError(f"{error.field}: {error.problem.replace('_', ' ')}.") from error
     print(f"{given.code} {given.name} was added. Record consent and a photo on the dashboard.")
-    return 0
-
-
-def import_employees(config: ServerConfig, given: argparse.Namespace) -> int:
-    try:
-        with Path(given.file).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"Cannot read {given.file}: {error}.") from error
-    with _work(config) as work:
-        done = import_people(
-            work, rows, site_id=given.site, now=_now(), actor=_actor(), dry_run=given.dry_run
-        )
-    for bad in done.bad:
-        print(f"line {bad.line}: {bad.problem}", file=sys.stderr)
-    if done.bad:
-        raise CommandError(f"{len(done.bad)} problems; nothing was changed.")
-    words = "would be" if given.dry_run else "were"
-    print(f"{done.added} {words} added, {done.changed} {words} changed.")
     return 0
 
 

@@ -91,7 +91,7 @@ def edit(assignment_id: int) -> str | Response:
 @blueprint.post("/<int:assignment_id>/remove")
 def remove(assignment_id: int) -> Response:
     row = assignments.row_of(_assignment(assignment_id))
-    removed(assignments.TABLE, row, site_id=row["site_id"])
+    removed(assignments.TABLE, row)
     return redirect(_back(row["site_id"], row["employee_id"]))
 
 

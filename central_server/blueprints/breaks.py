@@ -66,7 +66,7 @@ def edit(break_id: int) -> str | Response:
 @blueprint.post("/<int:break_id>/remove")
 def remove(break_id: int) -> Response:
     row = breaks.row_of(_break(break_id))
-    removed(breaks.TABLE, row, site_id=row["site_id"])
+    removed(breaks.TABLE, row)
     return redirect(url_for("breaks.index", site=row["site_id"]))
 
 

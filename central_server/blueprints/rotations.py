@@ -15,7 +15,7 @@ from central_server.blueprints.row_forms import removed, saved
 from central_server.blueprints.working_time_forms import NewRotationForm, RotationForm, filled
 from central_server.blueprints.working_time_words import weekday_names
 from central_server.db.models import Shift
-from central_server.db.queries.working_time import uses_of, week_of
+from central_server.db.queries.working_time import uses_of_rotation, week_of
 from central_server.services.exchange import rotations
 from central_server.services.exchange.rotations import pattern_days
 from central_server.services.exchange.shifts import OFF
@@ -156,7 +156,7 @@ def _form(form: RotationForm, title: str, pattern: list[str], rotation_id: str =
         starts_on=starts_on,
         today=today(),
         rotation_id=rotation_id,
-        used=uses_of(db.session(), "", rotation_id, "rotations") if rotation_id else "",
+        used=uses_of_rotation(db.session(), rotation_id) if rotation_id else "",
         off=OFF,
         timedelta=timedelta,
     )

@@ -9,7 +9,8 @@ from flask_wtf import FlaskForm
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.request_facts import user
 from central_server.blueprints.working_time_words import recompute_words, wrong_words
-from central_server.services.change_working_time import RowRefused, remove_row, save_row
+from central_server.services.change_working_time import RowRefused, save_row
+from central_server.services.exchange.one_row import remove_row
 from central_server.services.exchange.table import Problem, Row, Table
 
 
@@ -27,13 +28,12 @@ def saved(form: FlaskForm, table: Table, row: Row, *, before: Row | None = None,
     return True
 
 
-def removed(table: Table, row: Row, *, site_id: str = "") -> bool:
+def removed(table: Table, row: Row) -> bool:
     """Take the row away and say so, or say why not."""
-    try:
-        with hadir().work() as work:
-            remove_row(work, table, row, site_id=site_id, now=utc_now(), actor=user().actor)
-    except RowRefused as refused:
-        flash(" ".join(wrong_words(each) for each in refused.problems), "bad")
+    with hadir().work() as work:
+        against = remove_row(table, row, work, now=utc_now(), actor=user().actor)
+    if against:
+        flash(" ".join(wrong_words(each) for each in against), "bad")
         return False
     flash(_("Removed.") + " " + recompute_words(), "good")
     return True

@@ -13,7 +13,7 @@ from central_server.blueprints.row_forms import many, removed, saved
 from central_server.blueprints.working_time_forms import NewShiftForm, ShiftForm, filled
 from central_server.blueprints.working_time_words import weekday_names, weekdays_words
 from central_server.db.models import Shift
-from central_server.db.queries.working_time import uses_of
+from central_server.db.queries.working_time import uses_of_shift
 from central_server.domain.shifts import WEEKDAYS
 from central_server.services.exchange import shifts
 from central_server.services.exchange.shifts import weekdays_in
@@ -123,6 +123,6 @@ def _form(
         weekdays=weekday_names(),
         back=url_for("shifts.index"),
         removes=url_for("shifts.remove", shift_id=shift_id) if shift_id else "",
-        used=uses_of(db.session(), shift_id, "", "shifts") if shift_id else "",
+        used=uses_of_shift(db.session(), shift_id) if shift_id else "",
         is_wrong=request.method == "POST",
     )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from central_server.db.queries.working_time import uses_of
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
 from central_server.services.exchange import assignments, breaks, shifts
@@ -44,16 +43,6 @@ def save_row(
         _remove(table, before, Context(work=work, site_id=site_id, now=now))
         note(work, actor, f"{table.name}.remove", site_id, now=now, row=dict(before))
     import_rows(table, [row], work, site_id=site_id, now=now, actor=actor)
-
-
-def remove_row(
-    work: UnitOfWork, table: Table, row: Row, *, site_id: str = "", now: datetime, actor: str
-) -> None:
-    """Take a row away. Raises RowRefused where something still refers to it."""
-    if used := uses_of(work.session, row.get("shift_id", ""), row.get("rotation_id", ""), table.name):
-        raise RowRefused((Problem(table.key[0], "in_use", used),))
-    _remove(table, row, Context(work=work, site_id=site_id, now=now))
-    note(work, actor, f"{table.name}.remove", site_id, now=now, row=dict(row))
 
 
 def _remove(table: Table, row: Row, context: Context) -> None:

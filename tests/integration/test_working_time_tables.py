@@ -255,7 +255,8 @@ def test_the_command_follows_the_same_rules_and_takes_the_default_over(furnished
     assert defaults == ["short", "new"]
     with UnitOfWork(furnished) as work:
         audited = list(work.session.scalars(select(models.AuditLog.action)))
-    assert audited[-3:] == ["shifts.import", "assignments.import", "shifts.import"]
+    done = ["shifts.import", "assignments.replace", "assignments.import", "shifts.import"]
+    assert audited[-4:] == done
 
 
 DECREE_2026 = {

@@ -15,12 +15,13 @@ from central_server.db.stores import shifts as shifts_store
 from central_server.domain.shifts import ShiftDay
 
 
-def uses_of(session: Session, shift_id: str, rotation_id: str, table: str) -> str:
-    """Return what still refers to a shift or rotation, by the names; "" if it can be taken away."""
-    if table == "rotations":
-        return _assigned(session, ShiftAssignment.rotation_id == rotation_id)
-    if table != "shifts":
-        return ""
+def uses_of_rotation(session: Session, rotation_id: str) -> str:
+    """Return who still works it; "" if it can be taken away."""
+    return _assigned(session, ShiftAssignment.rotation_id == rotation_id)
+
+
+def uses_of_shift(session: Session, shift_id: str) -> str:
+    """Return what still refers to a shift, by the names; "" if it can be taken away."""
     rotations = [
         row.name
         for row in session.scalars(select(Rotation))

@@ -6,22 +6,20 @@ the place of what was there.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, Rotation, Shift, ShiftAssignment, Site
+from central_server.db.models import Rotation, Shift, ShiftAssignment
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import WEEKDAYS
 from central_server.services.audit import note
+from central_server.services.exchange import known
 from central_server.services.exchange.shifts import weekdays_in
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
 from central_server.services.exchange.values import as_date, as_text, normal_date, span_problem
 
 KEY = ("site_id", "employee_id", "valid_from", "shift_id", "rotation_id")
-Keys = frozenset[tuple[str, ...]]
 
 
 def read(work: UnitOfWork) -> Iterator[Row]:
@@ -45,16 +43,18 @@ def row_of(row: ShiftAssignment) -> Row:
 def problems(row: Row, context: Context) -> Iterator[Problem]:
     session = context.work.session
     shift_id, rotation_id = row.get("shift_id", ""), row.get("rotation_id", "")
-    for column, known in (("site", Site), ("employee", Employee), ("shift", Shift), ("rotation", Rotation)):
-        value = row.get(f"{column}_id", "")
-        if value and value not in _ids(session, known) and session.get(known, value) is None:
-            yield Problem(f"{column}_id", f"no_{column}", value)
+    yield from known.site_problem(row, context)
+    yield from known.employee_problem(row, context)
+    if shift_id and shift_id not in _shift_days(context):
+        yield Problem("shift_id", "no_shift", shift_id)
+    if rotation_id and session.get(Rotation, rotation_id) is None:
+        yield Problem("rotation_id", "no_rotation", rotation_id)
     if bool(shift_id) == bool(rotation_id):
         yield Problem("shift_id", "one_of_two")
     yield from span_problem(row, "valid_from", "valid_to")
     key = TABLE.key_of(row)
-    for other in _by_start(context.given).get(_start_of(key), ()):
-        if other != key and _have_common_days(session, key, other):
+    for other in _given_by_start(context).get(_start_of(key), ()):
+        if other != key and _have_common_days(context, key, other):
             yield Problem("valid_from", "same_start", other[3] or other[4])
 
 
@@ -65,7 +65,7 @@ def put(row: Row, context: Context) -> None:
         other_key = TABLE.key_of(row_of(other))
         if other_key == key and found is None:
             found = other
-        elif other_key not in context.given and _have_common_days(session, key, other_key):
+        elif other_key not in context.given and _have_common_days(context, key, other_key):
             replaced = dict(row_of(other))  # the row takes its place
             session.delete(other)
             note(context.work, context.actor, "assignments.replace", now=context.now, row=replaced)
@@ -87,13 +87,12 @@ def remove(row: Row, context: Context) -> None:
             session.delete(each)
 
 
-def _ids(session: Session, known: Any) -> set[str]:
-    """Return the ids that were there at the first of many rows: one question instead of one a row."""
-    ids: dict[Any, set[str]] = session.info.setdefault("ids of assignments", {})
-    if known not in ids:
-        [column] = inspect(known).primary_key
-        ids[known] = set(session.scalars(select(column)))
-    return ids[known]
+def _shift_days(context: Context) -> Mapping[str, frozenset[str]]:
+    """Return the weekdays of each shift."""
+    query = select(Shift.shift_id, Shift.weekdays)
+    return context.once(
+        "shifts", lambda: {name: weekdays_in(days) for name, days in context.work.session.execute(query)}
+    )
 
 
 def _start_of(key: tuple[str, ...]) -> tuple[str, str, str]:
@@ -102,12 +101,16 @@ def _start_of(key: tuple[str, ...]) -> tuple[str, str, str]:
     return "" if employee_id else site_id, employee_id, valid_from
 
 
-@lru_cache(maxsize=2)  # asked for every row of an import
-def _by_start(given: Keys) -> Mapping[tuple[str, str, str], list[tuple[str, ...]]]:
-    found: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
-    for key in sorted(given):
-        found.setdefault(_start_of(key), []).append(key)
-    return found
+def _given_by_start(context: Context) -> Mapping[tuple[str, str, str], list[tuple[str, ...]]]:
+    """Return the keys of this import, by for whom and from when."""
+
+    def find() -> dict[tuple[str, str, str], list[tuple[str, ...]]]:
+        found: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
+        for key in sorted(context.given):
+            found.setdefault(_start_of(key), []).append(key)
+        return found
+
+    return context.once("starts", find)
 
 
 def _of_start(session: Session, key: tuple[str, ...]) -> list[ShiftAssignment]:
@@ -122,22 +125,19 @@ def _of_start(session: Session, key: tuple[str, ...]) -> list[ShiftAssignment]:
         return list(session.scalars(select(ShiftAssignment).where(*whose, same_start)))
 
 
-def _have_common_days(session: Session, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return bool(_weekdays(session, one) & _weekdays(session, other))
+def _have_common_days(context: Context, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return bool(_weekdays(context, one) & _weekdays(context, other))
 
 
-def _weekdays(session: Session, key: tuple[str, ...]) -> frozenset[str]:
+def _weekdays(context: Context, key: tuple[str, ...]) -> frozenset[str]:
     """Return the weekdays on which it can apply: all of them for a rotation."""
-    if key[4]:
-        return frozenset(WEEKDAYS)
-    shift = session.get(Shift, key[3])
-    return weekdays_in(shift.weekdays) if shift else frozenset()
+    return frozenset(WEEKDAYS) if key[4] else _shift_days(context).get(key[3], frozenset())
 
 
 TABLE = Table(
     name="assignments",
     columns=(
-        Column("site_id", is_required=True, example="plant"),
+        Column("site_id", example="plant", is_site=True),
         Column("employee_id", example="EMP001"),
         Column("shift_id", example="day"),
         Column("rotation_id"),

@@ -4,15 +4,15 @@ Of the breaks with one name, those that began last count on a day, and of them t
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import BreakWindow, Shift, Site
+from central_server.db.models import BreakWindow, Shift
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import weekdays_of
 from central_server.services.audit import note
+from central_server.services.exchange import known
 from central_server.services.exchange.shifts import weekdays_in
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
 from central_server.services.exchange.values import (
@@ -34,7 +34,6 @@ from central_server.services.exchange.values import (
 
 KEY = ("site_id", "shift_id", "name", "weekdays", "valid_from")
 EVERY_DAY = "mon-sun"
-Keys = frozenset[tuple[str, ...]]
 
 
 def read(work: UnitOfWork) -> Iterator[Row]:
@@ -65,8 +64,7 @@ def row_of(row: BreakWindow) -> Row:
 
 def problems(row: Row, context: Context) -> Iterator[Problem]:
     session = context.work.session
-    if session.get(Site, row["site_id"]) is None:
-        yield Problem("site_id", "no_site", row["site_id"])
+    yield from known.site_problem(row, context)
     if row.get("shift_id") and session.get(Shift, row["shift_id"]) is None:
         yield Problem("shift_id", "no_shift", row["shift_id"])
     yield from length_problem(row, "name", 120)
@@ -76,7 +74,7 @@ def problems(row: Row, context: Context) -> Iterator[Problem]:
     wrong = list(weekdays_problem(row, "weekdays"))
     yield from wrong
     key = TABLE.key_of(row)
-    for other in _by_start(context.given).get(_start_of(key), ()):
+    for other in _given_by_start(context).get(_start_of(key), ()):
         if other != key and not wrong and _days(key) & _days(other):
             yield Problem("name", "same_name", row["name"])
 
@@ -118,12 +116,16 @@ def _start_of(key: tuple[str, ...]) -> tuple[str, str, str, str]:
     return site_id, shift_id, name, valid_from
 
 
-@lru_cache(maxsize=2)  # asked for every row of an import
-def _by_start(given: Keys) -> Mapping[tuple[str, ...], list[tuple[str, ...]]]:
-    found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-    for key in sorted(given):
-        found.setdefault(_start_of(key), []).append(key)
-    return found
+def _given_by_start(context: Context) -> Mapping[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the keys of this import, by place, name and first day."""
+
+    def find() -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+        found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for key in sorted(context.given):
+            found.setdefault(_start_of(key), []).append(key)
+        return found
+
+    return context.once("starts", find)
 
 
 def _of_start(session: Session, key: tuple[str, ...]) -> list[BreakWindow]:
@@ -150,13 +152,13 @@ def _days(key: tuple[str, ...]) -> frozenset[str]:
 TABLE = Table(
     name="breaks",
     columns=(
-        Column("site_id", is_required=True, example="plant"),
+        Column("site_id", example="plant", is_site=True),
         Column("shift_id"),
         Column("name", is_required=True, example="Lunch"),
         Column("starts", is_required=True, example="12:00", normal=normal_time),
         Column("ends", is_required=True, example="13:00", normal=normal_time),
-        Column("weekdays", example="mon-thu", normal=normal_weekdays, default=EVERY_DAY),
-        Column("is_paid", example="no", normal=normal_flag, default="no"),
+        Column("weekdays", example="mon-thu", normal=normal_weekdays, empty=EVERY_DAY),
+        Column("is_paid", example="no", normal=normal_flag, empty="no"),
         Column("valid_from", normal=normal_date),
         Column("valid_to", normal=normal_date),
     ),

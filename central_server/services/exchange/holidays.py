@@ -70,9 +70,9 @@ TABLE = Table(
     columns=(
         Column("day", is_required=True, example="2026-08-17", normal=normal_date),
         Column("name", is_required=True, example="Hari Kemerdekaan"),
-        Column("kind", example="national", default="national"),
+        Column("kind", example="national", empty="national"),
         Column("site_id"),
-        Column("is_certain", example="yes", normal=normal_flag, default="yes"),
+        Column("is_certain", example="yes", normal=normal_flag, empty="yes"),
     ),
     key=("day", "site_id"),
     read=read,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from central_server.db.models import Rotation, Shift
+from central_server.db.queries.working_time import uses_of_rotation
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.exchange.shifts import OFF
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
@@ -70,6 +71,11 @@ def remove(row: Row, context: Context) -> None:
         context.work.session.delete(rotation)
 
 
+def bars(row: Row, context: Context) -> Iterator[Problem]:
+    if used := uses_of_rotation(context.work.session, row["rotation_id"]):
+        yield Problem("rotation_id", "in_use", used)
+
+
 TABLE = Table(
     name="rotations",
     columns=(
@@ -83,4 +89,5 @@ TABLE = Table(
     problems=problems,
     put=put,
     remove=remove,
+    bars=bars,
 )

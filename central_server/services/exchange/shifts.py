@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from central_server.db.models import Shift
+from central_server.db.queries.working_time import uses_of_shift
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import WEEKDAYS, weekdays_of
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
@@ -12,6 +13,7 @@ from central_server.services.exchange.values import (
     as_text,
     as_time,
     length_problem,
+    normal_number,
     normal_time,
     normal_weekdays,
     number_problem,
@@ -69,6 +71,11 @@ def remove(row: Row, context: Context) -> None:
         context.work.session.delete(shift)
 
 
+def bars(row: Row, context: Context) -> Iterator[Problem]:
+    if used := uses_of_shift(context.work.session, row["shift_id"]):
+        yield Problem("shift_id", "in_use", used)
+
+
 def weekdays_in(stored: str) -> frozenset[str]:
     """Return the weekdays of a shift or break as it is stored."""
     return frozenset(day for day in WEEKDAYS if day in stored.split(","))
@@ -81,15 +88,16 @@ TABLE = Table(
         Column("name", is_required=True, example="Day shift"),
         Column("starts", is_required=True, example="08:00", normal=normal_time),
         Column("ends", is_required=True, example="17:00", normal=normal_time),
-        Column("weekdays", example="mon-fri", normal=normal_weekdays, default="mon-fri"),
-        Column("early_in_min", example="120", default="120"),
-        Column("late_out_min", example="240", default="240"),
-        Column("late_grace_min", example="10", default="10"),
-        Column("early_leave_grace_min", example="10", default="10"),
+        Column("weekdays", example="mon-fri", normal=normal_weekdays, empty="mon-fri"),
+        Column("early_in_min", example="120", normal=normal_number, empty="120"),
+        Column("late_out_min", example="240", normal=normal_number, empty="240"),
+        Column("late_grace_min", example="10", normal=normal_number, empty="10"),
+        Column("early_leave_grace_min", example="10", normal=normal_number, empty="10"),
     ),
     key=("shift_id",),
     read=read,
     problems=problems,
     put=put,
     remove=remove,
+    bars=bars,
 )

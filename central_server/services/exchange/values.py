@@ -4,6 +4,7 @@ Each `*_problem` yields what is wrong with a value that is there; nothing is wro
 for values that passed.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 
@@ -13,6 +14,7 @@ from common.ids import is_slug
 
 YES, NO = "yes", "no"
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")  # as people in Indonesia write them, after ISO's
+_TIME = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.]00)?", re.ASCII)
 _YES = {"yes", "y", "ya", "true", "1", "x"}
 _NO = {"no", "n", "tidak", "t", "false", "0"}
 
@@ -30,10 +32,13 @@ def as_date(text: str) -> date | None:
 
 
 def as_time(text: str) -> time | None:
-    """Return the time of 08:30, 8:30 or 08.30; nothing is None. Raises ValueError."""
+    """Return the time of 08:30, 8:30, 08.30 or 08:30:00; nothing is None. Raises ValueError."""
     if not text:
         return None
-    return datetime.strptime(text.replace(".", ":")[:5], "%H:%M").time()  # noqa: DTZ007 - wall time
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return time(int(found[1]), int(found[2]))
 
 
 def as_flag(text: str) -> bool:
@@ -70,6 +75,11 @@ def normal_time(text: str) -> str:
 def normal_flag(text: str) -> str:
     """Return yes or no. Raises ValueError."""
     return as_text(as_flag(text))
+
+
+def normal_number(text: str) -> str:
+    """Return a whole number without what means nothing: 007 is 7. Raises ValueError."""
+    return str(int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def weekdays_text(stored: str) -> str:
