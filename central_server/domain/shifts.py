@@ -285,10 +285,13 @@ class Schedule:
                 at |= {edge for each in shift_day.breaks for edge in (each.start, each.end)}
         return min(each for each in at if each > moment)
 
+    def _assigned(self, day: date) -> Shift | None:
+        assignment = self.assignment_on(day)
+        return assignment.shift_on(day) if assignment else None
+
     def _worked_on(self, day: date) -> ShiftDay | None:
         """Return the shift that starts on day, without its breaks."""
-        assignment = self.assignment_on(day)
-        shift = assignment.shift_on(day) if assignment else None
+        shift = self._assigned(day)
         if shift is None:
             return None
         ends_on = day + DAY if shift.ends <= shift.starts else day

@@ -85,6 +85,8 @@ def put(row: Row, context: Context) -> None:
         other_key = TABLE.key_of(row_of(other))
         if other_key == key and found is None:
             found = other
+        elif other_key == key:
+            session.delete(other)  # a double from before there were keys
         elif other_key not in context.given and _days(other_key) & _days(key):
             replaced = dict(row_of(other))  # the row takes its place
             session.delete(other)
