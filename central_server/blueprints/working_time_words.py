@@ -26,6 +26,7 @@ WRONG: Mapping[str, LazyString] = {
     "off_is_taken": lazy("A shift cannot be called off: that is the word for a day off."),
     "one_of_two": lazy("Choose a shift or a rotation."),
     "no_choice": lazy("Choose one of the list."),
+    "no_site_named": lazy("First there must be a site."),
 }
 WRONG_WITH_VALUE: Mapping[str, LazyString] = {
     "taken": lazy("There is one like this already: %(value)s"),

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -92,6 +92,35 @@ def in_full(work: UnitOfWork) -> None:
             ),
             models.Holiday(day=date(2026, 8, 17), name="Hari Kemerdekaan"),
             models.Holiday(day=date(2026, 8, 18), name="Ours", site_id="depot", kind="company"),
+        ]
+    )
+    session.add_all(
+        [
+            models.Shift(shift_id="day", name="Pagi", starts=time(8), ends=time(17)),
+            models.Shift(shift_id="night", name="Malam", starts=time(22), ends=time(6), weekdays="sun,mon"),
+            models.Shift(shift_id="short", name="Sabtu", starts=time(8), ends=time(13), weekdays="sat"),
+            models.Rotation(
+                rotation_id="2-2", name="Dua-dua", starts_on=date(2026, 1, 5), pattern="day,day,off,night"
+            ),
+        ]
+    )
+    session.flush()
+    session.add_all(
+        [
+            models.ShiftAssignment(site_id="plant", shift_id="day"),
+            models.ShiftAssignment(site_id="plant", shift_id="short"),
+            models.ShiftAssignment(site_id="plant", shift_id="night", valid_from=date(2026, 2, 1)),
+            models.ShiftAssignment(
+                site_id="plant",
+                employee_id="E1",
+                rotation_id="2-2",
+                valid_from=date(2026, 2, 1),
+                valid_to=date(2026, 3, 1),
+            ),
+            models.BreakWindow(site_id="plant", name="Lunch", starts=time(12), ends=time(13)),
+            models.BreakWindow(
+                site_id="depot", shift_id="night", name="Sahur", starts=time(3), ends=time(4), is_paid=True
+            ),
         ]
     )
     gate = session.get_one(models.Zone, "plant-gate")
