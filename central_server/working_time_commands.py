@@ -5,6 +5,8 @@ import argparse
 from central_server import commands
 from central_server.commands import CommandError
 from central_server.config import ServerConfig
+from central_server.db.stores.shifts import of_site
+from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.set_shift import ShiftRefused, set_site_shift
 from central_server.services.take_holidays import UnknownYear, take_indonesias
 
@@ -28,13 +30,26 @@ def set_shift(config: ServerConfig, given: argparse.Namespace) -> int:
         with commands._work(config) as work:
             commands._require_site(work, given.site)
             is_new = set_site_shift(work, given.site, hours, now=commands._now(), actor=commands._actor())
+            newer = _newer_default(config, work, given.site)
     except ShiftRefused as refused:
         raise CommandError(f"Nothing was changed: {refused}.") from refused
     done = "made" if is_new else "changed"
     print(f"{given.name}: {given.starts} to {given.ends}, {given.weekdays}; {done}.")
     if not is_new:
         print(RECOMPUTE)
+    if newer:
+        print(f"It does not count today: the site has a newer default, {newer}. See Working time.")
     return 0
+
+
+def _newer_default(config: ServerConfig, work: UnitOfWork, site_id: str) -> str:
+    """Return what the site works today by an assignment that began later; "" if there is none."""
+    schedule = of_site(work.session, site_id, config.rules.day_cutoff)
+    found = schedule.assignment_on(schedule.business_date(commands._now())) if schedule else None
+    if found is None or found.valid_from is None:
+        return ""
+    source = found.rotation or found.shift
+    return f"{source.name} since {found.valid_from}" if source else ""
 
 
 def take_indonesia(config: ServerConfig, given: argparse.Namespace) -> int:

@@ -48,6 +48,7 @@ def plan() -> str | Response:
             "pause": _("On these dates it counts instead of every break of that name."),
             "friday_starts": _("Long enough for the Friday prayer. Empty: as on other days."),
         },
+        wide=("site_id", "pause"),
         ticked=ticked.split(","),
         weekdays=weekday_names(),
         warning=_(

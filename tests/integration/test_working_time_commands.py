@@ -1,5 +1,7 @@
 """The operator's commands about working time."""
 
+from datetime import date
+
 import pytest
 
 from central_server.cli import main
@@ -41,6 +43,18 @@ def test_the_margins_of_a_shift_are_set_and_stay(plant, capsys):
         assert (shift.early_in_min, shift.late_out_min) == (30, 90)
         assert shift.weekdays == "mon,tue,wed,thu,fri,sat"
     assert "hadir server recompute" in capsys.readouterr().out
+
+
+def test_a_shift_that_does_not_count_today_says_so(plant, capsys):
+    """The site has a dated default, which began later than "always"."""
+    assert main([*SHIFT]) == 0
+    assert "does not count" not in capsys.readouterr().out
+    with UnitOfWork(plant) as work:
+        dated = {"site_id": "plant", "shift_id": "day", "valid_from": date(2026, 1, 1)}
+        work.session.add(models.ShiftAssignment(**dated))
+    other = [each if each != "day" else "late" for each in SHIFT]
+    assert main(other) == 0
+    assert "a newer default, Siang since 2026-01-01" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
