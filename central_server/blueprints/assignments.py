@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from central_server.blueprints.extensions import db, hadir
 from central_server.blueprints.formats import day as day_words
 from central_server.blueprints.request_facts import day_asked, places, team, text, today
-from central_server.blueprints.row_forms import removed, saved
 from central_server.blueprints.working_time_forms import AssignmentForm, filled
+from central_server.blueprints.working_time_rows import removed, saved
 from central_server.blueprints.working_time_words import LEAVE_KINDS
 from central_server.db.models import Employee, Rotation, Shift, ShiftAssignment
 from central_server.db.queries.working_time import (

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 from central_server.blueprints.assignments import chosen_site, site_choices
 from central_server.blueprints.extensions import db
 from central_server.blueprints.request_facts import today
-from central_server.blueprints.row_forms import many, removed, saved
 from central_server.blueprints.working_time_forms import BreakForm, filled
+from central_server.blueprints.working_time_rows import many, removed, saved
 from central_server.blueprints.working_time_words import weekday_names, weekdays_words
 from central_server.db.models import BreakWindow, Shift
 from central_server.services.exchange import breaks

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from central_server.blueprints.assignments import site_choices
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.request_facts import places, text, today, user
-from central_server.blueprints.row_forms import removed, saved
 from central_server.blueprints.working_time_forms import KIND_CHOICES, HolidayForm, filled
+from central_server.blueprints.working_time_rows import removed, saved
 from central_server.blueprints.working_time_words import HOLIDAY_KINDS, recompute_words
 from central_server.db.models import Holiday
 from central_server.services.exchange import holidays

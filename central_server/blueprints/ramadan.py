@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 from central_server.blueprints.assignments import chosen_site, site_choices
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.request_facts import today, user
-from central_server.blueprints.row_forms import clean, many, put_problems
 from central_server.blueprints.working_time_forms import RamadanForm, filled
+from central_server.blueprints.working_time_rows import clean, many, put_problems
 from central_server.blueprints.working_time_words import recompute_words, weekday_names
 from central_server.db.models import BreakWindow
 from central_server.db.stores import shifts as shifts_store

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints.extensions import db, hadir
 from central_server.blueprints.request_facts import today
-from central_server.blueprints.row_forms import removed, saved
 from central_server.blueprints.working_time_forms import NewRotationForm, RotationForm, filled
+from central_server.blueprints.working_time_rows import removed, saved
 from central_server.blueprints.working_time_words import weekday_names
 from central_server.db.models import Shift
 from central_server.db.queries.working_time import uses_of_rotation, week_of

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints.charts import Piece, week_bars
 from central_server.blueprints.extensions import db, hadir
-from central_server.blueprints.row_forms import many, removed, saved
 from central_server.blueprints.working_time_forms import NewShiftForm, ShiftForm, filled
+from central_server.blueprints.working_time_rows import many, removed, saved
 from central_server.blueprints.working_time_words import weekday_names, weekdays_words
 from central_server.db.models import Shift
 from central_server.db.queries.working_time import uses_of_shift
