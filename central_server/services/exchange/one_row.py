@@ -23,7 +23,8 @@ def keep_row(
     is_new: a row whose key is there already is refused rather than changed.
     """
     if is_new and table.find([clean_text(row.get(name)) for name in table.key], work):
-        return (Problem(table.key[0], "taken", row[table.key[0]]),)
+        name = table.key[-1]
+        return (Problem(name, "taken" if len(table.key) == 1 else "exists", row.get(name, "")),)
     done = import_rows(table, [row], work, site_id=site_id, now=now, actor=actor)
     return tuple(each.problem for each in done.bad)
 

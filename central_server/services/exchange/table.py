@@ -52,6 +52,7 @@ WORDS: Mapping[str, str] = {
     "no_zone": "there is no zone {value}",
     "no_employee": "nobody has the code {value}",
     "in_use": "it cannot be removed: {value} belong to it",
+    "exists": "that is there already",
     "taken": "there is one called {value} already",
     "no_timezone": "{column} {value!r} is not a time zone like Asia/Jakarta, or WIB, WITA, WIT",
     "public_entrance": "in a public zone nobody is recognised, so it cannot be the entrance",
