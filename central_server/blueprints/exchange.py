@@ -67,7 +67,13 @@ def _page(found: Table, **more: Any) -> str:
     sites = [(each.place_id, each.name) for each in places().sites.values()]
     asks_site = any(each.is_site for each in found.columns)
     return render_template(
-        "exchange_table.html", table=found, words=table_words, sites=sites, asks_site=asks_site, **more
+        "exchange_table.html",
+        table=found,
+        words=table_words,
+        sites=sites,
+        asks_site=asks_site,
+        chosen=request.form.get("site_id", ""),
+        **more,
     )
 
 
