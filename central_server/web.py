@@ -16,6 +16,7 @@ from central_server.adapters import qr_code
 from central_server.adapters.agent_accounts import agent_accounts
 from central_server.adapters.broker_accounts import protocol_of
 from central_server.adapters.sealing import Seal
+from central_server.adapters.table_files import read_table
 from central_server.blueprints import (
     access,
     agent_account,
@@ -32,10 +33,12 @@ from central_server.blueprints import (
     cameras,
     configuration,
     dashboard,
+    exchange,
     faces,
     health,
     holidays,
     joining,
+    organisation,
     people,
     photos,
     ramadan,
@@ -45,6 +48,7 @@ from central_server.blueprints import (
     rotations,
     settings,
     shifts,
+    standing,
     unreadable,
     webhooks,
     wording,
@@ -137,6 +141,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         seal=partial(Seal, config.secret_key),
         accounts=agent_accounts(config.broker),
         mqtt_version=partial(protocol_of, config.broker),
+        read_table=read_table,
     )
 
 
@@ -145,6 +150,9 @@ def _register(app: Flask) -> None:
         auth,
         dashboard,
         people,
+        standing,
+        organisation,
+        exchange,
         faces,
         photos,
         attendance,

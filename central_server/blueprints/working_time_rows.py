@@ -44,7 +44,7 @@ def put_problems(form: FlaskForm, problems: Iterable[Problem]) -> None:
     fields = {each.name: each for each in form if each.name != "csrf_token"}
     for problem in problems:
         target = fields.get(problem.column) or next(iter(fields.values()))
-        words = wrong_words(problem)
+        words = wrong_words(problem, str(target.label.text))
         if words not in target.errors:
             target.errors = [*target.errors, words]
 

@@ -8,6 +8,7 @@ from flask_babel import LazyString, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 
+from central_server.blueprints.table_words import problem_words
 from central_server.blueprints.wording import Word
 from central_server.domain.shifts import WEEKDAYS
 from central_server.services.exchange.table import Problem
@@ -23,18 +24,8 @@ WRONG: Mapping[str, LazyString] = {
     "too_long": lazy("That is too long."),
     "no_weekdays": lazy("Choose at least one day."),
     "order": lazy("The last day cannot be before the first day."),
-    "off_is_taken": lazy("A shift cannot be called off: that is the word for a day off."),
-    "one_of_two": lazy("Choose a shift or a rotation."),
     "no_choice": lazy("Choose one of the list."),
     "no_site_named": lazy("First there must be a site."),
-}
-WRONG_WITH_VALUE: Mapping[str, LazyString] = {
-    "taken": lazy("There is one like this already: %(value)s"),
-    "in_use": lazy("It is still used, so it cannot be removed: %(value)s"),
-    "no_site": lazy("There is no site %(value)s."),
-    "no_shift": lazy("There is no shift %(value)s."),
-    "no_rotation": lazy("There is no rotation %(value)s."),
-    "no_employee": lazy("There is no employee %(value)s."),
 }
 HOLIDAY_KINDS: Mapping[str, Word] = {
     "national": Word(lazy("National holiday"), "good", "calendar"),
@@ -51,13 +42,9 @@ LEAVE_KINDS: Mapping[str, LazyString] = {
 }
 
 
-def wrong_words(problem: Problem) -> str:
-    """Return the sentence for what is wrong with a value."""
-    if problem.code in WRONG:
-        return str(WRONG[problem.code])
-    if problem.code in WRONG_WITH_VALUE:
-        return str(WRONG_WITH_VALUE[problem.code]) % {"value": problem.value}
-    return problem.words
+def wrong_words(problem: Problem, label: str = "") -> str:
+    """Return the sentence for what is wrong with the value of a field; shorter than in a table."""
+    return str(WRONG.get(problem.code) or problem_words(problem, label))
 
 
 def weekday_names() -> tuple[tuple[str, str], ...]:

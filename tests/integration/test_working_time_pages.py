@@ -143,7 +143,7 @@ def test_only_hr_and_administrators_come_in(world, role):
 def test_a_shift_is_made_changed_and_removed(world, hr):
     """Each is audited, and HR reads that closed days keep their numbers."""
     assert "hadir server recompute" in send(hr, "/shifts/add", SHIFT)
-    assert "There is one like this already" in send(hr, "/shifts/add", SHIFT)
+    assert "There is one called" in send(hr, "/shifts/add", SHIFT)
     form = {**SHIFT, "name": "Malam baru", "weekdays": ["sun"]}
     assert "Saved." in send(hr, "/shifts/night", form)
     with UnitOfWork(world.engine) as work:
@@ -212,7 +212,7 @@ def test_moving_an_assignment_to_another_day_leaves_one(world, hr):
     form = {"shift_id": "rotation:two", "valid_from": "2026-12-01"}
     send(hr, "/assignments/add?employee=EMP001", form)
     [made] = [each for each in world.rows(models.ShiftAssignment) if each.employee_id]
-    assert "There is one like this already" in send(hr, "/assignments/add?employee=EMP001", form)
+    assert "There is one called" in send(hr, "/assignments/add?employee=EMP001", form)
     send(hr, f"/assignments/{made.id}", {**form, "valid_from": "2026-12-10"})
     [moved] = [each for each in world.rows(models.ShiftAssignment) if each.employee_id]
     assert moved.valid_from == date(2026, 12, 10)
@@ -254,7 +254,7 @@ def test_holidays_come_one_by_one_or_as_indonesias_list(world, hr):
     assert "18 days are foreseen, not announced" in text and "foreseen: check it" in text
     form = {"day": "2026-12-31", "name": "Tutup buku", "kind": "company", "site_id": "plant"}
     assert "Saved." in send(hr, "/holidays/add", {**form, "is_certain": "y"})
-    assert "There is one like this already" in send(hr, "/holidays/add", form)
+    assert "There is one called" in send(hr, "/holidays/add", form)
     assert schedule_of(world).is_holiday(date(2026, 12, 31))
     [own] = [each for each in world.rows(models.Holiday) if each.kind == "company"]
     send(hr, f"/holidays/{own.id}", {**form, "day": "2026-12-30"})

@@ -140,10 +140,12 @@ def _from_now(code: str, boss: str, context: Context) -> Link:
 
 def put(row: Row, context: Context) -> None:
     session, code = context.work.session, row["employee_id"]
-    employee = session.get(Employee, code)
-    if employee is None:
+    before = context.known.get((code,))  # of somebody new nothing is asked: there may be thousands
+    if before is None:
         employee = Employee(employee_id=code, created_at=context.now)
         session.add(employee)
+    else:
+        employee = session.get_one(Employee, code)
     employee.site_id, employee.name = row["site_id"], row["name"]
     for column in ("department", "role", "email"):
         if column in row:
@@ -154,19 +156,22 @@ def put(row: Row, context: Context) -> None:
         employee.started_on = as_date(row["started_on"])
     if "is_watched" in row:
         employee.is_watched = as_flag(row["is_watched"])
-    before = context.known.get((code,), {})
-    zones = row.get("zones", before.get("zones", ""))
-    if zones != before.get("zones", ""):
-        session.flush()
-        set_zones(context.work, code, zones.split(";") if zones else ())
+    zones = [each for each in row.get("zones", "").split(";") if each]
+    if before is None:
+        session.add_all(EmployeeZone(employee_id=code, zone_id=zone) for zone in zones)
+    elif row.get("zones", "") != before["zones"]:
+        set_zones(context.work, code, zones)
 
 
 def finish(rows: Sequence[Row], context: Context) -> None:
     """Name the superiors, once everybody is there."""
     for row in rows:
-        before = context.known.get((row["employee_id"],), {}).get("supervisor_id", "")
-        if row.get("supervisor_id", before) != before:
-            set_superior(context.work, row["employee_id"], row["supervisor_id"], now=context.now)
+        code, boss = row["employee_id"], row.get("supervisor_id", "")
+        before = context.known.get((code,))
+        if before is None and boss:
+            context.work.session.add(OrgHierarchy(employee_id=code, supervisor_id=boss, level=1))
+        elif before is not None and boss != before["supervisor_id"]:
+            set_superior(context.work, code, boss, now=context.now)
 
 
 def _phone(text: str) -> str:

@@ -106,6 +106,8 @@ def remove(row: Row, context: Context) -> None:
 
 
 def _of(row: Row, context: Context) -> OrgHierarchy | None:
+    if _key(row) not in context.known:
+        return None  # new: no need to ask for each of thousands
     same = (
         OrgHierarchy.employee_id == row["employee_id"],
         OrgHierarchy.supervisor_id == row["supervisor_id"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from central_server.db.models import Leave
 from central_server.db.unit_of_work import UnitOfWork
@@ -24,7 +24,15 @@ Span = tuple[date, date]
 
 
 def read(work: UnitOfWork) -> Iterator[Row]:
-    for row in work.session.scalars(select(Leave).order_by(Leave.employee_id, Leave.first_on, Leave.id)):
+    yield from _rows(work, select(Leave))
+
+
+def near(work: UnitOfWork, row: Row) -> Iterator[Row]:
+    yield from _rows(work, select(Leave).where(Leave.employee_id == row.get("employee_id", "")))
+
+
+def _rows(work: UnitOfWork, wanted: Select[tuple[Leave]]) -> Iterator[Row]:
+    for row in work.session.scalars(wanted.order_by(Leave.employee_id, Leave.first_on, Leave.id)):
         yield {
             "employee_id": row.employee_id,
             "kind": row.kind,
@@ -85,6 +93,8 @@ def remove(row: Row, context: Context) -> None:
 
 
 def _of(row: Row, context: Context) -> Leave | None:
+    if TABLE.key_of(row) not in context.known:
+        return None  # new: no need to ask for each of thousands
     same = (Leave.employee_id == row["employee_id"], Leave.first_on == as_date(row["first_on"]))
     return context.work.session.scalar(select(Leave).where(*same).limit(1))
 
@@ -100,6 +110,7 @@ TABLE = Table(
     ),
     key=("employee_id", "first_on"),
     read=read,
+    near=near,
     problems=problems,
     put=put,
     remove=remove,

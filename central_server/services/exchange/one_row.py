@@ -22,9 +22,12 @@ def keep_row(
 
     is_new: a row whose key is there already is refused rather than changed.
     """
-    if is_new and table.find([clean_text(row.get(name)) for name in table.key], work):
-        return (Problem(table.key[0], "taken", row[table.key[0]]),)
-    done = import_rows(table, [row], work, site_id=site_id, now=now, actor=actor)
+    typed = {name: clean_text(value) for name, value in row.items()}
+    beside = table.beside(typed, work)
+    if is_new and any(table.key_of(each) == table.key_of(typed) for each in beside):
+        name = table.key[-1]
+        return (Problem(name, "taken" if len(table.key) == 1 else "exists", row.get(name, "")),)
+    done = import_rows(table, [row], work, site_id=site_id, now=now, actor=actor, among=beside)
     return tuple(each.problem for each in done.bad)
 
 
@@ -32,10 +35,10 @@ def remove_row(
     table: Table, key: Mapping[str, str], work: UnitOfWork, *, now: datetime, actor: str
 ) -> tuple[Problem, ...]:
     """Take the row with this key away; return what stands against it. One that is gone already is gone."""
-    row = table.find([key.get(name, "") for name in table.key], work)
+    row = table.find(key, work)
     if row is None or table.remove is None:
         return ()
-    context = Context(work=work, site_id="", now=now)
+    context = Context(work=work, site_id="", now=now, known={table.key_of(row): row})
     against = tuple(table.bars(row, context)) if table.bars else ()
     if not against:
         table.remove(row, context)

@@ -52,6 +52,7 @@ WORDS: Mapping[str, str] = {
     "no_zone": "there is no zone {value}",
     "no_employee": "nobody has the code {value}",
     "in_use": "it cannot be removed: {value} belong to it",
+    "exists": "that is there already",
     "taken": "there is one called {value} already",
     "no_timezone": "{column} {value!r} is not a time zone like Asia/Jakarta, or WIB, WITA, WIT",
     "public_entrance": "in a public zone nobody is recognised, so it cannot be the entrance",
@@ -109,7 +110,8 @@ class Context:
 class Table:
     """One kind of thing. `key` names the columns by which a row is known again.
 
-    read yields every row as it is now, in a sensible order, with all columns. problems yields what is wrong
+    read yields every row as it is now, in a sensible order, with all columns; near, only those that a row
+    with this key is held against, where reading all for one form would be slow. problems yields what is wrong
     with a row whose columns are there. put keeps a row that has no problems: adds it, or changes the one with
     its key; columns that are missing stay as they are, and an empty value empties. finish gets all the rows
     that were put, for what one row says about another. remove takes the row with
@@ -120,6 +122,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     read: Callable[[UnitOfWork], Iterable[Row]]
+    near: Callable[[UnitOfWork, Row], Iterable[Row]] | None = None
     problems: Callable[[Row, Context], Iterator[Problem]]
     put: Callable[[Row, Context], None]
     finish: Callable[[Sequence[Row], Context], None] | None = None
@@ -129,9 +132,13 @@ class Table:
     def key_of(self, row: Row) -> tuple[str, ...]:
         return tuple(row.get(name, "") for name in self.key)
 
-    def find(self, key: Sequence[str], work: UnitOfWork) -> Row | None:
-        """Return the row with this key as it is now."""
-        return next((row for row in self.read(work) if self.key_of(row) == tuple(key)), None)
+    def beside(self, row: Row, work: UnitOfWork) -> list[Row]:
+        """Return the rows that this one is held against, itself among them if it is there."""
+        return list(self.near(work, row) if self.near else self.read(work))
+
+    def find(self, row: Row, work: UnitOfWork) -> Row | None:
+        """Return the row with this one's key as it is now."""
+        return next((each for each in self.beside(row, work) if self.key_of(each) == self.key_of(row)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +181,15 @@ def import_rows(
     actor: str,
     dry_run: bool = False,
     first_line: int = 2,
+    among: Iterable[Row] | None = None,
 ) -> Imported:
     """Take rows over. With a bad row nothing changes and all that is wrong is told; nor with dry_run.
 
     site_id is of new rows that name no site. What is after the last heading stands under None. first_line is
-    the line of the first row, as a spreadsheet counts.
+    the line of the first row, as a spreadsheet counts. among: the rows to hold them against, if not all.
     """
-    present = ({name: clean_text(value) for name, value in row.items()} for row in table.read(work))
+    there = table.read(work) if among is None else among
+    present = ({name: clean_text(value) for name, value in row.items()} for row in there)
     known = {table.key_of(row): row for row in present}
     numbered = [(line, _clean(table, row)) for line, row in enumerate(rows, start=first_line)]
     numbered = [(line, _filled(table, row, known, site_id)) for line, row in numbered if any(row.values())]
@@ -193,8 +202,7 @@ def import_rows(
         rows=tuple(row for _, row in numbered),
         known=known,
     )
-    bad = tuple(_bad_rows(table, numbered, context))
-    if bad:
+    if bad := tuple(_bad_rows(table, numbered, context)):
         return Imported(bad=bad)
     differences = tuple(_differences(table, numbered, known))
     added = sum(each.before is None for each in differences)
@@ -287,9 +295,11 @@ def _bad_rows(table: Table, numbered: list[tuple[int, dict[str, str]]], context:
         if key in lines:
             yield BadRow(line, Problem(table.key[0], "repeated", str(lines[key])))
         lines.setdefault(key, line)
+        if _is_as_known(row, context.known.get(key)):
+            continue
         empty = [name for name in needed if not row.get(name)]
         yield from (BadRow(line, Problem(name, "empty")) for name in empty if name in given)
-        if not empty and not _is_as_known(row, context.known.get(key)):
+        if not empty:
             yield from (BadRow(line, problem) for problem in table.problems(row, context))
 
 
