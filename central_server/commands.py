@@ -1,7 +1,6 @@
 """What the operator's commands do. Each is a use case, or a few, in one transaction."""
 
 import argparse
-import csv
 import getpass
 import secrets
 import sys
@@ -27,7 +26,6 @@ from central_server.domain.holding import Hold
 from central_server.private_home import keep_private
 from central_server.services.audit import note
 from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
-from central_server.services.import_people import import_people
 from central_server.services.join_agent import make_join_code
 from central_server.services.manage_people import PersonDetails, PersonRefused
 from central_server.services.manage_people import add_employee as add_person
@@ -36,7 +34,6 @@ from central_server.services.manage_users import add_user as add_account
 from central_server.services.purge_expired import purge_expired
 from central_server.services.recompute_attendance import recompute_range
 from central_server.services.resign_employee import UnknownEmployee, resign_employee
-from central_server.services.set_shift import Hours, set_site_shift, weekdays_of
 from common.ids import is_slug
 from common.join_link import JoinLink
 from common.pairing import ca_hash, certificate_in
@@ -113,25 +110,6 @@ def add_employee(config: ServerConfig, given: argparse.Namespace) -> int:
     return 0
 
 
-def import_employees(config: ServerConfig, given: argparse.Namespace) -> int:
-    try:
-        with Path(given.file).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"Cannot read {given.file}: {error}.") from error
-    with _work(config) as work:
-        done = import_people(
-            work, rows, site_id=given.site, now=_now(), actor=_actor(), dry_run=given.dry_run
-        )
-    for bad in done.bad:
-        print(f"line {bad.line}: {bad.problem}", file=sys.stderr)
-    if done.bad:
-        raise CommandError(f"{len(done.bad)} problems; nothing was changed.")
-    words = "would be" if given.dry_run else "were"
-    print(f"{done.added} {words} added, {done.changed} {words} changed.")
-    return 0
-
-
 def join_code(config: ServerConfig, given: argparse.Namespace) -> int:
     with _work(config) as work:
         _require_site(work, given.site)
@@ -195,26 +173,6 @@ def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
             work, _actor(), "attendance.recompute", f"{given.first} {given.last}", now=_now(), days=len(days)
         )
     print(f"{len(days)} person-days were recomputed.")
-    return 0
-
-
-def set_shift(config: ServerConfig, given: argparse.Namespace) -> int:
-    if not is_slug(given.id):
-        raise CommandError(f"{given.id!r} may hold only a-z, 0-9 and '-', at most 32.")
-    if not 0 <= given.grace_min <= 240:
-        raise CommandError("--grace-min must be between 0 and 240.")
-    try:
-        days = weekdays_of(given.weekdays)
-    except ValueError as error:
-        raise CommandError(f"{error}.") from error
-    starts, ends = _time(given.starts), _time(given.ends)
-    hours = Hours(name=given.name, starts=starts, ends=ends, weekdays=days, grace_min=given.grace_min)
-    with _work(config) as work:
-        _require_site(work, given.site)
-        is_new = set_site_shift(work, given.site, given.id, hours)
-    print(
-        f"{given.name}: {starts:%H:%M} to {ends:%H:%M}, {', '.join(days)}; {'made' if is_new else 'changed'}."
-    )
     return 0
 
 

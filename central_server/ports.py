@@ -1,6 +1,7 @@
 """What the server asks of the outside world; adapters answer. (Senders of messages: domain/delivery.py.)"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -72,3 +73,38 @@ class ReportRenderer(Protocol):
     """Writes a report in one language as the bytes of a file."""
 
     def __call__(self, report: DailyReport, language: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rows of a file, by its headings in lower case with `_`; what stands beside them is under None."""
+
+    rows: tuple[Mapping[str | None, str], ...]
+    first_line: int = 2  # of the first row, as a spreadsheet counts
+
+
+class UnreadableTable(Exception):
+    """A file that is no table: a code that a page or a command puts into a sentence (WORDS)."""
+
+    WORDS: Mapping[str, str] = {
+        "empty_file": "there is nothing in it",
+        "not_text": "it is no table: neither text nor an Excel workbook",
+        "old_excel": "it is of an old Excel: save it as .xlsx or as CSV",
+        "too_large": "it is larger than {value} MB",
+        "too_many_rows": "it has more than {value} rows: take it over in parts",
+        "repeated_heading": "the heading {value!r} stands there twice",
+        "broken_csv": "a quotation mark is open, or in the wrong place, at line {value} or before",
+        "broken_excel": "the Excel workbook is damaged, or has a password",
+    }
+
+    def __init__(self, code: str, value: str = "") -> None:
+        self.code, self.value = code, value
+        super().__init__(self.WORDS[code].format(value=value))
+
+
+class TableReader(Protocol):
+    """Reads a table out of a file that somebody made."""
+
+    def __call__(self, content: bytes) -> Sheet:
+        """Return its rows. Raises UnreadableTable."""
+        ...

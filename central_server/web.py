@@ -16,6 +16,7 @@ from central_server.adapters import qr_code
 from central_server.adapters.agent_accounts import agent_accounts
 from central_server.adapters.broker_accounts import protocol_of
 from central_server.adapters.sealing import Seal
+from central_server.adapters.table_files import read_table
 from central_server.blueprints import (
     access,
     agent_account,
@@ -25,22 +26,32 @@ from central_server.blueprints import (
     agent_link,
     agent_pictures,
     alerts,
+    assignments,
     attendance,
     auth,
     badges,
+    breaks,
     cameras,
     configuration,
     dashboard,
+    exchange,
     faces,
     health,
+    holidays,
     joining,
     kiosk,
     kiosks,
+    organisation,
     people,
     photos,
+    ramadan,
     reports,
     revocation,
+    roster,
+    rotations,
     settings,
+    shifts,
+    standing,
     unreadable,
     webhooks,
     wording,
@@ -140,6 +151,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         seal=partial(Seal, config.secret_key),
         accounts=agent_accounts(config.broker),
         mqtt_version=partial(protocol_of, config.broker),
+        read_table=read_table,
     )
 
 
@@ -149,6 +161,9 @@ def _register(app: Flask) -> None:
         dashboard,
         people,
         badges,
+        standing,
+        organisation,
+        exchange,
         faces,
         photos,
         attendance,
@@ -161,6 +176,7 @@ def _register(app: Flask) -> None:
         unreadable,
         reports,
         settings,
+        *(roster, shifts, rotations, assignments, breaks, holidays, ramadan),
     ):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_config, agent_pictures)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from central_server.adapters.report_view import cells
 from central_server.domain.report_words import words
 from central_server.domain.reports import DailyReport, ReportRow
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"'* *[=+\-@\t\r]")  # what a spreadsheet would compute, or looks guarded already
 _COLUMNS = (
     *("date", "employee_id", "name", "department", "status", "first_in", "last_out"),
     *("hours", "late_min", "early_min", "is_provisional"),
@@ -19,7 +20,12 @@ _COLUMNS = (
 def safe(value: Any) -> str:
     """Return value as text that a spreadsheet shows and never computes."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_A_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unsafe(text: str) -> str:
+    """Return what `safe` was given: a table that comes back is the one that went out."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text
 
 
 def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from central_server.config import ServerConfig
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.ports import AgentAccounts, Sealing
+from central_server.ports import AgentAccounts, Sealing, TableReader
 
 db = SQLAlchemy()  # the request's read session; every write goes through a UnitOfWork
 babel = Babel()
@@ -35,6 +35,7 @@ class Hadir:
     seal: Callable[[str], Sealing]  # by purpose, e.g. "agent config"
     accounts: AgentAccounts | None  # at the broker; None: somebody makes them by hand
     mqtt_version: Callable[[], str]  # what agents begin with: 5 | 311
+    read_table: TableReader  # of a spreadsheet that somebody uploads
 
     def work(self) -> UnitOfWork:
         return UnitOfWork(self.engine)

@@ -11,6 +11,7 @@ from wtforms import (
     EmailField,
     PasswordField,
     SelectField,
+    SelectMultipleField,
     StringField,
     TelField,
     TextAreaField,
@@ -18,6 +19,7 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import CheckboxInput
 
 from central_server.blueprints import wording
 from central_server.services.manage_users import ROLES
@@ -54,6 +56,9 @@ class ClockField(TimeField):
 class PersonForm(FlaskForm):
     name = StringField(lazy("Name"), [NEEDED], render_kw={"autocomplete": "off", "maxlength": 120})
     department = StringField(lazy("Department"), render_kw={"maxlength": 120})
+    role = StringField(lazy("Works as"), render_kw={"autocomplete": "off", "maxlength": 120, "list": "roles"})
+    site_id = SelectField(lazy("Site"), validate_choice=False)
+    zones = SelectMultipleField(lazy("Zones"), validate_choice=False, option_widget=CheckboxInput())
     supervisor_id = SelectField(lazy("Supervisor"), validate_choice=False)
     phone = TelField(lazy("Phone"), render_kw={"autocomplete": "off", "maxlength": 32})
     email = EmailField(lazy("E-mail"), render_kw={"autocomplete": "off", "maxlength": 200})

@@ -15,11 +15,13 @@ from central_server.blueprints.charts import column, day_timeline
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import day as day_words
 from central_server.blueprints.forms import NewPersonForm, PersonForm, ResignForm, options, put_problem
+from central_server.blueprints.leave_words import LEAVE_KINDS
 from central_server.blueprints.request_facts import local_now, places, team, text, today, user
 from central_server.db.queries.alerts import alerts_of
 from central_server.db.queries.attendance import days_of_person
 from central_server.db.queries.events import EventFilter, read_events
 from central_server.db.queries.faces import HolderLine, holders_of
+from central_server.db.queries.organisation import leaves_of, roles_in_use, superiors_of
 from central_server.db.queries.people import (
     Person,
     choices_of_supervisors,
@@ -54,7 +56,7 @@ def index() -> str:
     page = db.paginate(query, per_page=50, max_per_page=50, error_out=False)
     return render_template(
         "people.html",
-        lines=people_lines(db.session(), page.items),
+        lines=people_lines(db.session(), page.items, today()),
         pagination=page,
         chosen=chosen,
         department_choices=[("", _("All")), *((each, each) for each in departments(db.session()))],
@@ -88,6 +90,9 @@ def detail(employee_id: str) -> str:
         consent_text=consent_text(),
         holders=_holders(employee_id),
         **_held(employee_id),
+        superiors=superiors_of(db.session(), employee_id),
+        leaves=leaves_of(db.session(), employee_id, since=today()),
+        leave_kinds=LEAVE_KINDS,
         hold_words=wording.HOLDS,
         **STATE_WORDS,
     )
@@ -123,7 +128,7 @@ def _column(when: date, line: Any) -> dict[str, Any]:
 
 
 def _person(employee_id: str) -> Person:
-    found = read_person(db.session(), places(), employee_id, team())
+    found = read_person(db.session(), places(), employee_id, team(), today())
     if found is None:
         abort(404)
     return found
@@ -142,20 +147,27 @@ def consent_text() -> str:
 @blueprint.route("/add", methods=["GET", "POST"])
 def add() -> str | Response:
     form = NewPersonForm(is_watched=True) if request.method == "GET" else NewPersonForm()
-    form.supervisor_id.choices = options(_supervisors())
+    _offer(form)
     if form.validate_on_submit():
         code = (form.employee_id.data or "").strip()
         try:
             with hadir().work() as work:
-                site = first_site(work, timezone=hadir().config.timezone, name=_("Main site"))
-                add_employee(work, code, _details(form), site_id=site, now=utc_now(), actor=user().actor)
+                details = _details(form)
+                site = details.site_id or first_site(
+                    work, timezone=hadir().config.timezone, name=_("Main site")
+                )
+                add_employee(work, code, details, site_id=site, now=utc_now(), actor=user().actor)
         except PersonRefused as refused:
             put_problem(form, refused.field, refused.problem)
         else:
             flash(_("Added. Next: record the consent and upload photos."), "good")
             return redirect(url_for("people.detail", employee_id=code))
     return render_template(
-        "person_form.html", form=form, title=_("Add an employee"), back=url_for("people.index")
+        "person_form.html",
+        form=form,
+        title=_("Add an employee"),
+        back=url_for("people.index"),
+        roles=roles_in_use(db.session()),
     )
 
 
@@ -163,7 +175,7 @@ def add() -> str | Response:
 def edit(employee_id: str) -> str | Response:
     person = _person(employee_id)
     form = PersonForm(data=_present(person)) if request.method == "GET" else PersonForm()
-    form.supervisor_id.choices = options(each for each in _supervisors() if each[0] != employee_id)
+    _offer(form, without=employee_id)
     back = url_for("people.detail", employee_id=employee_id)
     if form.validate_on_submit():
         try:
@@ -175,12 +187,24 @@ def edit(employee_id: str) -> str | Response:
             flash(_("Saved."), "good")
             return redirect(back)
     return render_template(
-        "person_form.html", form=form, title=_("Edit %(name)s", name=person.line.name), back=back
+        "person_form.html",
+        form=form,
+        title=_("Edit %(name)s", name=person.line.name),
+        back=back,
+        roles=roles_in_use(db.session()),
     )
 
 
-def _supervisors() -> list[tuple[str, str]]:
-    return [("", "–"), *choices_of_supervisors(db.session())]
+def _offer(form: PersonForm, without: str = "") -> None:
+    """Fill in what can be chosen; without: who cannot be their own superior."""
+    others = [each for each in choices_of_supervisors(db.session()) if each[0] != without]
+    form.supervisor_id.choices = options([("", "–"), *others])
+    sites = places().sites
+    form.site_id.choices = options((each.place_id, each.name) for each in sites.values())
+    form.zones.choices = options(
+        (each.place_id, each.name if len(sites) == 1 else f"{sites[each.site_id].name} · {each.name}")
+        for each in places().zones.values()
+    )
 
 
 def _details(form: PersonForm) -> PersonDetails:
@@ -192,6 +216,9 @@ def _details(form: PersonForm) -> PersonDetails:
         supervisor_id=form.supervisor_id.data or "",
         started_on=form.started_on.data,
         is_watched=bool(form.is_watched.data),
+        role=form.role.data or "",
+        site_id=form.site_id.data if form.site_id.data in places().sites else "",
+        zones=tuple(form.zones.data or ()),
     )
 
 
@@ -204,6 +231,9 @@ def _present(person: Person) -> dict[str, Any]:
         "supervisor_id": person.supervisor_id or "",
         "started_on": person.started_on,
         "is_watched": person.is_watched,
+        "role": person.role,
+        "site_id": person.site_id,
+        "zones": [each for each, _name in person.zones],
     }
 
 

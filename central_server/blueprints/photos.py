@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints import wording
 from central_server.blueprints.extensions import db, hadir, utc_now
-from central_server.blueprints.request_facts import is_background, places, team, user
+from central_server.blueprints.request_facts import is_background, places, team, today, user
 from central_server.db.models import Employee, EnrolmentPhoto
 from central_server.db.queries.people import photos_of, read_person
 from central_server.services.audit import note
@@ -24,7 +24,7 @@ blueprint = Blueprint("photos", __name__, url_prefix="/people")
 @blueprint.post("/<employee_id>/photos")
 def upload(employee_id: str) -> ResponseReturnValue:
     """Take one or several photos; each gets its own answer."""
-    if read_person(db.session(), places(), employee_id, team()) is None:
+    if read_person(db.session(), places(), employee_id, team(), today()) is None:
         abort(404)
     files = [each for each in request.files.getlist("photos") if each.filename]
     results = [_take(employee_id, each) for each in files]
@@ -55,7 +55,7 @@ def _take(employee_id: str, file: FileStorage) -> dict[str, Any]:
 @blueprint.get("/<employee_id>/photos")
 def fragment(employee_id: str) -> Response:
     """The part of the page that changes while photos are being checked."""
-    if read_person(db.session(), places(), employee_id, team()) is None:
+    if read_person(db.session(), places(), employee_id, team(), today()) is None:
         abort(404)
     lines = photos_of(db.session(), places(), employee_id)
     tag = f'"{hashlib.sha256(repr(lines).encode()).hexdigest()[:32]}"'

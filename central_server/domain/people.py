@@ -1,5 +1,6 @@
 """Who is followed, by the cameras or by punches at a kiosk, and who is above whom."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -81,3 +82,30 @@ class Recipient:
     email: str = ""
     employee_id: str | None = None  # None: not an employee, e.g. HR's own number
     language: str = "id"
+
+
+def above(links: Iterable[Link]) -> dict[str, list[Link]]:
+    """Return the links of each employee, upwards."""
+    found: dict[str, list[Link]] = {}
+    for link in links:
+        found.setdefault(link.employee_id, []).append(link)
+    return found
+
+
+def closes_circle(link: Link, links_above: Mapping[str, Sequence[Link]]) -> bool:
+    """Tell whether with link somebody would, on some day, be above and below the same person."""
+    whole = (link.valid_from or date.min, link.valid_to or date.max)
+    waiting = [(link.supervisor_id, *whole)]
+    been: set[tuple[str, date, date]] = set()
+    while waiting:
+        person, first, last = waiting.pop()
+        if person == link.employee_id:
+            return True
+        if (person, first, last) in been:
+            continue
+        been.add((person, first, last))
+        for each in links_above.get(person, ()):
+            since, until = max(first, each.valid_from or date.min), min(last, each.valid_to or date.max)
+            if since <= until:
+                waiting.append((each.supervisor_id, since, until))
+    return False

@@ -6,10 +6,15 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from central_server.db.models import Employee, OrgHierarchy, Site
+from central_server.db.models import Employee, Site, Zone
+from central_server.db.stores.people import links
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.people import Link, above, closes_circle
 from central_server.services.audit import note
+from central_server.services.place_person import set_superior, set_zones, superior_of, zones_of
 from common.ids import is_employee_id
+
+LENGTHS = {"name": 120, "department": 120, "role": 120, "email": 200}
 
 
 class PersonRefused(Exception):
@@ -31,6 +36,9 @@ class PersonDetails:
     supervisor_id: str = ""
     started_on: date | None = None
     is_watched: bool = True
+    role: str = ""
+    site_id: str = ""  # nothing: stays as it is
+    zones: tuple[str, ...] | None = None  # None: stay as they are
 
 
 def normal_phone(text: str) -> str:
@@ -78,7 +86,7 @@ def add_employee(
     _fill(employee, details)
     work.session.add(employee)
     work.session.flush()
-    _set_supervisor(work, employee_id, details.supervisor_id, now.date())
+    _place(work, employee_id, details, now)
     note(work, actor, "employee.add", employee_id, now=now, name=employee.name)
     return employee
 
@@ -90,11 +98,10 @@ def change_employee(
     employee = _employee(work, employee_id)
     before = _facts(employee)
     _fill(employee, details)
-    changed = {
+    changed: dict[str, list[object]] = {
         name: [before[name], after] for name, after in _facts(employee).items() if before[name] != after
     }
-    if _set_supervisor(work, employee_id, details.supervisor_id, now.date()):
-        changed["supervisor"] = ["", details.supervisor_id]
+    changed |= _place(work, employee_id, details, now)
     if changed:
         note(work, actor, "employee.change", employee_id, now=now, **changed)
     return employee
@@ -129,6 +136,9 @@ def _employee(work: UnitOfWork, employee_id: str) -> Employee:
 
 def _fill(employee: Employee, details: PersonDetails) -> None:
     name = " ".join(details.name.split())
+    for field, most in LENGTHS.items():
+        if len(getattr(details, field)) > most:
+            raise PersonRefused(field, "too_long")
     if not name:
         raise PersonRefused("name", "name_empty")
     try:
@@ -137,6 +147,8 @@ def _fill(employee: Employee, details: PersonDetails) -> None:
         raise PersonRefused("phone", "phone_wrong") from error
     employee.name = name
     employee.department = " ".join(details.department.split())
+    employee.role = " ".join(details.role.split())
+    employee.site_id = details.site_id or employee.site_id
     try:
         employee.email = normal_email(details.email)
     except ValueError as error:
@@ -150,6 +162,8 @@ def _facts(employee: Employee) -> dict[str, object]:
     return {
         "name": employee.name,
         "department": employee.department,
+        "role": employee.role,
+        "site": employee.site_id,
         "phone": employee.phone,
         "email": employee.email,
         "started_on": started,
@@ -157,23 +171,26 @@ def _facts(employee: Employee) -> dict[str, object]:
     }
 
 
-def _set_supervisor(work: UnitOfWork, employee_id: str, supervisor_id: str, today: date) -> bool:
-    """Make supervisor_id the direct superior from today on; empty: nobody. Tells whether it changed."""
-    if supervisor_id == employee_id:
+def _place(work: UnitOfWork, employee_id: str, details: PersonDetails, now: datetime) -> dict[str, list[str]]:
+    """Set superior and zones; return what changed. Raises PersonRefused."""
+    changed = {}
+    if details.zones is not None:
+        known = set(work.session.scalars(select(Zone.zone_id)))
+        if set(details.zones) - known:
+            raise PersonRefused("zones", "unknown_zone")
+        before = zones_of(work, employee_id)
+        if set_zones(work, employee_id, details.zones):
+            changed["zones"] = [";".join(before), ";".join(sorted(details.zones))]
+    boss = details.supervisor_id
+    if boss == employee_id:
         raise PersonRefused("supervisor_id", "own_supervisor")
-    if supervisor_id and work.session.get(Employee, supervisor_id) is None:
+    if boss and work.session.get(Employee, boss) is None:
         raise PersonRefused("supervisor_id", "unknown_supervisor")
-    present = work.session.scalars(
-        select(OrgHierarchy).where(
-            OrgHierarchy.employee_id == employee_id,
-            OrgHierarchy.level == 1,
-            OrgHierarchy.valid_to.is_(None),
-        )
-    ).all()
-    if [each.supervisor_id for each in present] == ([supervisor_id] if supervisor_id else []):
-        return False
-    for each in present:
-        work.session.delete(each)  # whom an alert went to stays in the alert itself
-    if supervisor_id:
-        work.session.add(OrgHierarchy(employee_id=employee_id, supervisor_id=supervisor_id, level=1))
-    return True
+    before_boss = superior_of(work, employee_id)
+    if boss and boss != before_boss:
+        link = Link(employee_id=employee_id, supervisor_id=boss, valid_from=now.date())
+        if closes_circle(link, above(links(work.session))):
+            raise PersonRefused("supervisor_id", "circular_supervisor")
+    if set_superior(work, employee_id, boss, now=now):
+        changed["supervisor"] = [before_boss, boss]
+    return changed

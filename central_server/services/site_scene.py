@@ -60,9 +60,6 @@ class Roster:
             self.judged[kind] = known
         return known
 
-    def schedule_of(self, employee_id: str) -> Schedule:
-        return self.schedules[self.kinds[employee_id]]
-
     def unseen_after(self, person: Person, zone_id: str | None, default: timedelta) -> timedelta:
         """Return how long the person may be unseen: as the zone or the role says, the longer of both."""
         said = (

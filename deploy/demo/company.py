@@ -32,7 +32,7 @@ def found(session: Session, players: tuple[Player, ...], login: Login, now: date
             models.Site(site_id=SITE, name="Kantor Pusat", timezone=TIMEZONE, report_at=_report_at(now))
         )
         session.flush()
-        session.add(models.Zone(zone_id=ZONE, site_id=SITE, name="Entrance Zone"))
+        session.add(models.Zone(zone_id=ZONE, site_id=SITE, name="Entrance Zone", is_entrance=True))
         session.add(_user(login, now))
         _hire_staff(session, now)
         _choose_recipients(session)
@@ -76,6 +76,9 @@ def _hire_staff(session: Session, now: datetime) -> None:
         )
     session.flush()
     session.add(models.OrgHierarchy(employee_id=SUPERVISOR, supervisor_id=MANAGER, level=1))
+    away = now.astimezone(ZoneInfo(TIMEZONE)).date() + timedelta(days=30)
+    last = away + timedelta(days=2)
+    session.add(models.Leave(employee_id=MANAGER, kind="trip", first_on=away, last_on=last, note="Surabaya"))
 
 
 def _choose_recipients(session: Session) -> None:

@@ -201,21 +201,56 @@ def test_importing_a_table_is_all_or_nothing(server, hadir, tmp_path):
     """A dry run changes nothing; a bad row names its line; the good file adds, and adds once."""
     file = tmp_path / "people.csv"
     file.write_text(CSV + ",Nobody,abc,E9,yesterday\nE1,Twice,,,\n")
-    bad = hadir("import-employees", str(file), "--site", "plant")
+    bad = hadir("import", "employees", str(file))
     assert bad.returncode == 1
-    for words in ("line 4: employee_id ''", "line 4: phone 'abc'", "line 4: supervisor_id E9",
-                  "line 5: employee_id E1 is on line 2", "nothing was changed"):  # fmt: skip
+    for words in ("line 4: employee_id is empty", "line 5: the same row is on line 2", "nothing was changed"):
+        assert words in bad.stderr
+    file.write_text(CSV + "E3,Nobody,abc,E9,yesterday\n")
+    bad = hadir("import", "employees", str(file))
+    for words in ("line 4: phone 'abc'", "line 4: nobody has the code E9", "line 4: started_on 'yesterday'"):
         assert words in bad.stderr
     file.write_text(CSV)
-    assert "2 would be added" in hadir("import-employees", str(file), "--site", "plant", "--dry-run").stdout
+    assert "2 would be added" in hadir("import", "employees", str(file), "--dry-run").stdout
     with UnitOfWork(server) as work:
         assert work.session.query(Employee).count() == 0
-    assert "2 were added" in hadir("import-employees", str(file), "--site", "plant").stdout
-    assert "2 were changed" in hadir("import-employees", str(file), "--site", "plant").stdout
+    assert "2 were added" in hadir("import", "employees", str(file)).stdout
+    assert "0 were changed, 2 are as they were" in hadir("import", "employees", str(file)).stdout
     with UnitOfWork(server) as work:
         budi = work.session.get(Employee, "E1")
         assert (budi.phone, budi.consent_at) == ("6281234567890", None)
         assert work.session.scalars(select(OrgHierarchy)).one().supervisor_id == "E2"
+
+
+def test_a_table_goes_out_and_comes_back(server, hadir, tmp_path):
+    """As CSV and as a workbook; changed, the dry run says what from and to, and what it says is done."""
+    with UnitOfWork(server) as work:
+        builders.an_employee(work.session, "E1", name="Budi, 'Ah'", phone="6281234567890")
+    for name in ("people.csv", "people.xlsx"):
+        assert ": 1." in hadir("export", "employees", "--out", str(tmp_path / name)).stdout
+        again = hadir("import", "employees", str(tmp_path / name))
+        assert "0 were added, 0 were changed, 1 are as they were" in again.stdout, again.stderr
+    file = tmp_path / "changed.csv"
+    file.write_text("employee_id;name;department\nE1;Budi;\nE2;Sari;Gudang\n")
+    tried = hadir("import", "employees", str(file), "--dry-run").stdout
+    assert "line 2: ~ E1: name Budi, 'Ah' -> Budi" in tried
+    assert "line 3: + E2: employee_id E2, name Sari, department Gudang, site_id plant" in tried
+    assert (
+        "1 were added, 1 were changed, 0 are as they were" in hadir("import", "employees", str(file)).stdout
+    )
+    out = hadir("export", "leaves", "--template").stdout
+    assert out.splitlines()[0].endswith("employee_id,kind,first_on,last_on,note")
+    assert len(out.splitlines()) == 2
+
+
+def test_rows_of_several_sites_name_theirs(server, hadir, tmp_path):
+    """With one site nobody has to say which; with two a new row needs its own, or --site."""
+    with UnitOfWork(server) as work:
+        builders.a_site(work.session, "depot")
+    file = tmp_path / "zones.csv"
+    file.write_text("zone_id,name\nhall,Hall\n")
+    assert "line 2: no site is named" in hadir("import", "zones", str(file)).stderr
+    assert "1 were added" in hadir("import", "zones", str(file), "--site", "depot").stdout
+    assert hadir("import", "zones", str(file), "--site", "moon").returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -243,7 +278,11 @@ def test_importing_a_table_is_all_or_nothing(server, hadir, tmp_path):
         ),
         ("resign", "E9"),
         ("recompute", "--from", "2026-11-02", "--to", "2026-11-01"),
-        ("import-employees", "nowhere.csv", "--site", "plant"),
+        ("import", "employees", "nowhere.csv"),
+        ("import", "employees", sys.executable),
+        ("import", "employees", os.devnull),
+        ("export", "employees", "--site", "moon"),
+        ("export", "employees", "--out", "/nowhere/people.csv"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(server, hadir, arguments):

@@ -15,6 +15,11 @@ from tests.web_world import PageReader, WebWorld, a_web_world, inhabit, open_ale
 
 MORE_PAGES = ("/login", "/alerts/1", "/nothing", "/people/EMP003", "/attendance/?date=2026-11-20")
 MORE_PAGES += ("/cameras/agents/plant-agent/", "/cameras/agents/plant-agent/camera")
+MORE_PAGES += (
+    "/organisation/sites/plant",
+    "/organisation/sites/plant/zones/add",
+    "/organisation/zones/plant-gate",
+)
 
 
 @pytest.fixture

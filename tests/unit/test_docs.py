@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from central_server import cli as server_cli
 from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
+from central_server.services.exchange.every import TABLES
 from common.settings import Settings
 from deploy.bench.__main__ import parser as whole_bench_parser
 from edge_agent import cli as agent_cli
@@ -113,3 +114,15 @@ def test_the_operator_is_told_the_templates_that_we_use():
     english = [each for each in PRELOADED if each.language == "en"]
     assert len(english) == 2
     assert [each.name for each in english if f"```\n{each.body}\n```" not in guide] == []
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_hr_is_told_the_columns_of_every_table(table):
+    """The guide names each table with its columns in their order, and those in bold are its key."""
+    guide = (ROOT / "docs" / "hr-guide.md").read_text()
+    row = re.search(rf"^\| `{table.name}` \| (.*) \|$", guide, re.MULTILINE)
+    assert row, f"docs/hr-guide.md does not say which columns {table.name} has"
+
+    told = re.findall(r"`(\w+)`", row[1])
+    assert told == [each.name for each in table.columns]
+    assert set(re.findall(r"\*\*`(\w+)`\*\*", row[1])) == set(table.key)

@@ -17,6 +17,7 @@ from central_server.db.models import (
     OrgHierarchy,
     Presence,
 )
+from central_server.db.queries.organisation import zones_of
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 from central_server.db.stores.events import PUNCHES
@@ -62,6 +63,8 @@ class Person:
     consent_by: str
     consent_withdrawn_at: datetime | None  # local
     is_watched: bool
+    role: str
+    zones: tuple[tuple[str, str], ...]  # where the person works: short name and name
     presence_reason: str
     last_seen: datetime | None  # local
     where: str
@@ -103,7 +106,7 @@ def departments(session: Session) -> tuple[str, ...]:
     return tuple(session.scalars(query.order_by(Employee.department)))
 
 
-def people_lines(session: Session, rows: Sequence[Employee]) -> tuple[PersonLine, ...]:
+def people_lines(session: Session, rows: Sequence[Employee], on: date) -> tuple[PersonLine, ...]:
     """Return the lines for these employees, with four questions whatever their number."""
     ids = [each.employee_id for each in rows]
     counted = (
@@ -121,7 +124,7 @@ def people_lines(session: Session, rows: Sequence[Employee]) -> tuple[PersonLine
         )
     }
     badges = set(session.scalars(select(Badge.employee_id).where(Badge.employee_id.in_(ids))))
-    supervisors = _supervisors(session, ids)
+    supervisors = _supervisors(session, ids, on)
     return tuple(
         PersonLine(
             employee_id=each.employee_id,
@@ -152,26 +155,32 @@ def _enrolment(
     return "checking" if waiting else "no_photo"
 
 
-def _supervisors(session: Session, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The present direct supervisor of each: code and name."""
+def _supervisors(session: Session, ids: Sequence[str], on: date) -> dict[str, tuple[str, str]]:
+    """The direct supervisor of each on a day: code and name."""
     query = (
         select(OrgHierarchy.employee_id, Employee.employee_id, Employee.name)
         .join(Employee, Employee.employee_id == OrgHierarchy.supervisor_id)
-        .where(OrgHierarchy.employee_id.in_(ids), OrgHierarchy.level == 1, OrgHierarchy.valid_to.is_(None))
+        .where(
+            OrgHierarchy.employee_id.in_(ids),
+            OrgHierarchy.level == 1,
+            or_(OrgHierarchy.valid_from.is_(None), OrgHierarchy.valid_from <= on),
+            or_(OrgHierarchy.valid_to.is_(None), OrgHierarchy.valid_to >= on),
+        )
+        .order_by(OrgHierarchy.id)
     )
     return {below: (code, name) for below, code, name in session.execute(query)}
 
 
-def read_person(session: Session, places: Places, employee_id: str, team: Team) -> Person | None:
+def read_person(session: Session, places: Places, employee_id: str, team: Team, on: date) -> Person | None:
     """Return one person, or None when there is none for this user."""
     if team is not None and employee_id not in team:
         return None
     row = session.get(Employee, employee_id)
     if row is None:
         return None
-    line = people_lines(session, [row])[0]
+    line = people_lines(session, [row], on)[0]
     presence = session.get(Presence, employee_id)
-    supervisor = _supervisors(session, [employee_id]).get(employee_id)
+    supervisor = _supervisors(session, [employee_id], on).get(employee_id)
     followed = line.enrolment in ("enrolled", "badge")
     return Person(
         line=line,
@@ -185,6 +194,8 @@ def read_person(session: Session, places: Places, employee_id: str, team: Team) 
         consent_by=row.consent_by,
         consent_withdrawn_at=places.local(row.consent_withdrawn_at, row.site_id),
         is_watched=row.is_watched,
+        role=row.role,
+        zones=zones_of(session, employee_id),
         presence_reason=(presence.reason if presence else "not_arrived") if followed else "not_enrolled",
         last_seen=places.local(presence.last_seen, presence.site_id) if presence else None,
         where=places.where(presence.zone_id, presence.camera_id) if presence else "",

@@ -4,15 +4,16 @@ A table says how a row is read, what is wrong with it, and how it is kept. A for
 that there is one set of rules whoever types.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
 
+Found = TypeVar("Found")
 Row = Mapping[str, str]  # column: text, trimmed; a column that was not given is missing
 
 MOST_TOLD = 200  # differences and problems beyond that are counted, not listed
@@ -46,6 +47,31 @@ WORDS: Mapping[str, str] = {
     "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
+    "no_site_named": "no site is named, and there is not just one",
+    "too_many_values": "there are more values than headings; was a comma meant, and the text not quoted?",
+    "no_zone": "there is no zone {value}",
+    "no_employee": "nobody has the code {value}",
+    "in_use": "it cannot be removed: {value} belong to it",
+    "exists": "that is there already",
+    "taken": "there is one called {value} already",
+    "no_timezone": "{column} {value!r} is not a time zone like Asia/Jakarta, or WIB, WITA, WIT",
+    "public_entrance": "in a public zone nobody is recognised, so it cannot be the entrance",
+    "zone_moves": "cameras or people belong to this zone; it cannot move to another site",
+    "no_code": "{column} {value!r} is not a code of 1 to 64 characters without / or \\",
+    "no_phone": "{column} {value!r} is not a phone number",
+    "no_email": "{column} {value!r} is not an e-mail address",
+    "only_shown": "{column} is not taken from a table: record that somebody leaves on their page, or with "
+    "`hadir server resign`; it erases the face data",
+    "own_superior": "nobody can be their own superior",
+    "circular": "then {value} would be above and below each other",
+    "level_taken": "on those days {value} has that level already; end that first (valid_to)",
+    "no_shift": "there is no shift {value}",
+    "no_rotation": "there is no rotation {value}",
+    "off_is_taken": "a shift cannot be called off: in a rotation that is a day off",
+    "one_of_two": "give a shift or a rotation, and not both",
+    "same_start": "from the same day, and on a same weekday, {value} is given for the same people",
+    "same_name": "two breaks {value!r} begin on the same day and share a weekday: give one another name",
+    "overlaps": "it overlaps the leave from {value}",
 }
 
 
@@ -55,6 +81,8 @@ class Column:
     is_required: bool = False
     example: str = ""  # for the empty spreadsheet to begin with
     normal: Callable[[str], str] = str  # one spelling for values that mean the same; may raise ValueError
+    empty: str = ""  # what no value means
+    is_site: bool = False  # no value: stays as it is; of a new row the site of the import
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,30 +92,53 @@ class Context:
     work: UnitOfWork
     site_id: str  # of rows that name no site
     now: datetime
-    given: frozenset[tuple[str, ...]] = (
-        frozenset()
-    )  # the keys of all rows of this import: they count as there
+    actor: str = ""
+    given: frozenset[tuple[str, ...]] = frozenset()  # the keys of all rows: they count as there
+    rows: tuple[Row, ...] = ()  # all rows of this import
+    known: Mapping[tuple[str, ...], Row] = field(default_factory=dict)  # what is there now, by its key
+    _found: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, find: Callable[[], Found]) -> Found:
+        """Return what find returns, asked once an import: for lists that every row is held against."""
+        if name not in self._found:
+            self._found[name] = find()
+        found: Found = self._found[name]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One kind of thing. `key` names the columns by which a row is known again.
 
-    read yields every row as it is now, in a sensible order, with all columns. problems yields what is wrong
+    read yields every row as it is now, in a sensible order, with all columns; near, only those that a row
+    with this key is held against, where reading all for one form would be slow. problems yields what is wrong
     with a row whose columns are there. put keeps a row that has no problems: adds it, or changes the one with
-    its key; columns that are missing stay as they are, and an empty value empties.
+    its key; columns that are missing stay as they are, and an empty value empties. finish gets all the rows
+    that were put, for what one row says about another. remove takes the row with
+    its key away; bars yields what stands against that.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     read: Callable[[UnitOfWork], Iterable[Row]]
+    near: Callable[[UnitOfWork, Row], Iterable[Row]] | None = None
     problems: Callable[[Row, Context], Iterator[Problem]]
     put: Callable[[Row, Context], None]
+    finish: Callable[[Sequence[Row], Context], None] | None = None
     remove: Callable[[Row, Context], None] | None = None
+    bars: Callable[[Row, Context], Iterator[Problem]] | None = None
 
     def key_of(self, row: Row) -> tuple[str, ...]:
         return tuple(row.get(name, "") for name in self.key)
+
+    def beside(self, row: Row, work: UnitOfWork) -> list[Row]:
+        """Return the rows that this one is held against, itself among them if it is there."""
+        return list(self.near(work, row) if self.near else self.read(work))
+
+    def find(self, row: Row, work: UnitOfWork) -> Row | None:
+        """Return the row with this one's key as it is now."""
+        return next((each for each in self.beside(row, work) if self.key_of(each) == self.key_of(row)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +180,30 @@ def import_rows(
     now: datetime,
     actor: str,
     dry_run: bool = False,
+    first_line: int = 2,
+    among: Iterable[Row] | None = None,
 ) -> Imported:
-    """Take rows over. With a bad row nothing changes and all that is wrong is told; nor with dry_run."""
-    numbered = [(line, _clean(table, row)) for line, row in enumerate(rows, start=2)]
-    numbered = [(line, row) for line, row in numbered if any(row.values())]
+    """Take rows over. With a bad row nothing changes and all that is wrong is told; nor with dry_run.
+
+    site_id is of new rows that name no site. What is after the last heading stands under None. first_line is
+    the line of the first row, as a spreadsheet counts. among: the rows to hold them against, if not all.
+    """
+    there = table.read(work) if among is None else among
+    present = ({name: clean_text(value) for name, value in row.items()} for row in there)
+    known = {table.key_of(row): row for row in present}
+    numbered = [(line, _clean(table, row)) for line, row in enumerate(rows, start=first_line)]
+    numbered = [(line, _filled(table, row, known, site_id)) for line, row in numbered if any(row.values())]
     context = Context(
-        work=work, site_id=site_id, now=now, given=frozenset(table.key_of(row) for _, row in numbered)
+        work=work,
+        site_id=site_id,
+        now=now,
+        actor=actor,
+        given=frozenset(table.key_of(row) for _, row in numbered),
+        rows=tuple(row for _, row in numbered),
+        known=known,
     )
-    bad = tuple(_bad_rows(table, numbered, context))
-    if bad:
+    if bad := tuple(_bad_rows(table, numbered, context)):
         return Imported(bad=bad)
-    known = {table.key_of(row): row for row in table.read(work)}
     differences = tuple(_differences(table, numbered, known))
     added = sum(each.before is None for each in differences)
     imported = Imported(
@@ -148,54 +212,100 @@ def import_rows(
         unchanged=len(numbered) - len(differences),
         differences=differences,
     )
-    if dry_run or not differences:
-        return imported
-    for each in differences:
-        table.put(each.after, context)
-    work.session.flush()
-    note(
-        work,
-        actor,
-        f"{table.name}.import",
-        site_id,
-        now=now,
-        added=imported.added,
-        changed=imported.changed,
-        rows=[{"key": list(each.key), "changed": list(each.changed)} for each in differences[:MOST_TOLD]],
-    )
+    if not dry_run:
+        for each in differences:
+            table.put(each.after, context)
+        work.session.flush()
+        if table.finish:
+            table.finish([each.after for each in differences], context)
+            work.session.flush()
+        _note(table, imported, context, actor)
     return imported
 
 
+def _note(table: Table, imported: Imported, context: Context, actor: str) -> None:
+    """Write down every change, in lines that can still be read."""
+    for start in range(0, len(imported.differences), MOST_TOLD):
+        note(
+            context.work,
+            actor,
+            f"{table.name}.import",
+            context.site_id,
+            now=context.now,
+            added=imported.added,
+            changed=imported.changed,
+            rows=[
+                {
+                    "key": list(each.key),
+                    "changed": {
+                        name: [each.before.get(name, "") if each.before else None, each.after[name]]
+                        for name in each.changed
+                    },
+                }
+                for each in imported.differences[start : start + MOST_TOLD]
+            ],
+        )
+
+
+def clean_text(value: Any) -> str:
+    """Return value as one line of text, trimmed, without what cannot be seen."""
+    text = "" if value is None else str(value)
+    return " ".join("".join(each for each in text if each.isprintable() or each.isspace()).split())
+
+
 def _clean(table: Table, row: Mapping[str | None, Any]) -> dict[str, str]:
-    """Return the row with names as columns are written, and trimmed text; what has no heading is left out."""
-    named = {str(name).strip().lower(): value for name, value in row.items() if name}
-    cleaned = {name: " ".join(str(value or "").split()) for name, value in named.items()}
+    """Return the row with names as columns are written, and values in their one spelling."""
+    cleaned = {str(name or "").strip().lower(): clean_text(value) for name, value in row.items()}
     for column in table.columns:
         if cleaned.get(column.name):
             with suppress(ValueError):  # the table's problems tell
                 cleaned[column.name] = column.normal(cleaned[column.name])
-    return cleaned
+    return {name: value for name, value in cleaned.items() if name or value}
+
+
+def _filled(
+    table: Table, row: dict[str, str], known: Mapping[tuple[str, ...], Row], site_id: str
+) -> dict[str, str]:
+    """Return the row with what no value means."""
+    for column in table.columns:
+        if column.empty and not row.get(column.name) and (column.name in row or column.name in table.key):
+            row[column.name] = column.empty
+    before = known.get(table.key_of(row))
+    for column in table.columns:
+        if column.is_site and not row.get(column.name):
+            row[column.name] = before.get(column.name, "") if before else site_id
+    return row
 
 
 def _bad_rows(table: Table, numbered: list[tuple[int, dict[str, str]]], context: Context) -> Iterator[BadRow]:
-    known = {each.name for each in table.columns}
+    given = {name for _, row in numbered for name in row}
+    wrong = [
+        Problem(name, "unknown_column") for name in sorted(given - {each.name for each in table.columns})
+    ]
+    needed = [each.name for each in table.columns if each.is_required]
+    wrong = [each for each in wrong if each.column]
     if numbered:
-        line, first = numbered[0]
-        for name in sorted(first.keys() - known):
-            yield BadRow(1, Problem(name, "unknown_column"))
-        for each in table.columns:
-            if each.is_required and each.name not in first:
-                yield BadRow(1, Problem(each.name, "missing_column"))
+        wrong += [Problem(name, "missing_column") for name in needed if name not in given]
+    yield from (BadRow(1, problem) for problem in wrong)
     lines: dict[tuple[str, ...], int] = {}
     for line, row in numbered:
         key = table.key_of(row)
+        if row.get(""):
+            yield BadRow(line, Problem("", "too_many_values"))
         if key in lines:
             yield BadRow(line, Problem(table.key[0], "repeated", str(lines[key])))
         lines.setdefault(key, line)
-        empty = [each.name for each in table.columns if each.is_required and not row.get(each.name)]
-        yield from (BadRow(line, Problem(name, "empty")) for name in empty if name in row)
+        if _is_as_known(row, context.known.get(key)):
+            continue
+        empty = [name for name in needed if not row.get(name)]
+        yield from (BadRow(line, Problem(name, "empty")) for name in empty if name in given)
         if not empty:
             yield from (BadRow(line, problem) for problem in table.problems(row, context))
+
+
+def _is_as_known(row: Row, before: Row | None) -> bool:
+    """Tell whether nothing would change: then nothing can be wrong with it either."""
+    return before is not None and all(before.get(name, "") == value for name, value in row.items())
 
 
 def _differences(
@@ -204,6 +314,5 @@ def _differences(
     for line, row in numbered:
         key = table.key_of(row)
         before = known.get(key)
-        after = {**(before or {}), **row}
-        if before is None or any(before.get(name, "") != value for name, value in after.items()):
-            yield Difference(line, key, before, after)
+        if not _is_as_known(row, before):
+            yield Difference(line, key, before, {**(before or {}), **row})

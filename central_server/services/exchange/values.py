@@ -4,16 +4,17 @@ Each `*_problem` yields what is wrong with a value that is there; nothing is wro
 for values that passed.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 
-from central_server.domain.shifts import WEEKDAYS
+from central_server.domain.shifts import WEEKDAYS, weekdays_of
 from central_server.services.exchange.table import Problem, Row
-from central_server.services.set_shift import weekdays_of
 from common.ids import is_slug
 
 YES, NO = "yes", "no"
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")  # as people in Indonesia write them, after ISO's
+_TIME = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.]00)?", re.ASCII)
 _YES = {"yes", "y", "ya", "true", "1", "x"}
 _NO = {"no", "n", "tidak", "t", "false", "0"}
 
@@ -31,10 +32,13 @@ def as_date(text: str) -> date | None:
 
 
 def as_time(text: str) -> time | None:
-    """Return the time of 08:30, 8:30 or 08.30; nothing is None. Raises ValueError."""
+    """Return the time of 08:30, 8:30, 08.30 or 08:30:00; nothing is None. Raises ValueError."""
     if not text:
         return None
-    return datetime.strptime(text.replace(".", ":")[:5], "%H:%M").time()  # noqa: DTZ007 - wall time
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return time(int(found[1]), int(found[2]))
 
 
 def as_flag(text: str) -> bool:
@@ -73,12 +77,22 @@ def normal_flag(text: str) -> str:
     return as_text(as_flag(text))
 
 
+def normal_number(text: str) -> str:
+    """Return a whole number without what means nothing: 007 is 7. Raises ValueError."""
+    return str(int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else text
+
+
 def weekdays_text(stored: str) -> str:
     """Return stored weekdays shortly: mon-fri, or mon,wed,fri."""
     days = [day for day in WEEKDAYS if day in stored.split(",")]
     first = WEEKDAYS.index(days[0]) if days else 0
     is_span = len(days) > 2 and list(WEEKDAYS[first : first + len(days)]) == days
     return f"{days[0]}-{days[-1]}" if is_span else ",".join(days)
+
+
+def normal_weekdays(text: str) -> str:
+    """Return the weekdays as they are exported: mon-fri. Raises ValueError."""
+    return weekdays_text(",".join(weekdays_of(text)))
 
 
 def date_problem(row: Row, *columns: str) -> Iterator[Problem]:
