@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, not whether a law holds.
+settings.register_profile("hadir", deadline=None)
+settings.load_profile("hadir")
 
 
 @pytest.fixture(autouse=True)

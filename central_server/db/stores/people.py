@@ -67,6 +67,11 @@ def given_zones(session: Session) -> dict[str, frozenset[str]]:
     return {employee_id: frozenset(zones) for employee_id, zones in found.items()}
 
 
+def links(session: Session) -> list[Link]:
+    """Return the whole hierarchy."""
+    return [_link(row) for row in session.scalars(select(OrgHierarchy))]
+
+
 def links_above(session: Session, employee_id: str) -> list[Link]:
     """Return the links that lead up from an employee, however far, and no others."""
     found: list[Link] = []
