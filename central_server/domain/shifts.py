@@ -203,6 +203,11 @@ class Schedule:
     def leave_on(self, day: date) -> LeaveSpan | None:
         return next((each for each in self.leaves if each.first_on <= day <= each.last_on), None)
 
+    def assignment_on(self, day: date) -> Assignment | None:
+        """Return what decides about day: where several begin on one date, the one that has a shift then."""
+        valid = self._valid_on(day)
+        return next((each for each in valid if each.shift_on(day)), valid[0] if valid else None)
+
     def is_workday(self, day: date) -> bool:
         """Tell whether the person is expected on day."""
         return self.shift_on(day) is not None and not self.is_holiday(day) and not self.is_leave(day)
@@ -261,10 +266,12 @@ class Schedule:
         return min(each for each in at if each > moment)
 
     def _assigned(self, day: date) -> Shift | None:
-        """Return the shift worked on day: the person's own before the site's, and of those the latest."""
+        return next((shift for each in self._valid_on(day) if (shift := each.shift_on(day))), None)
+
+    def _valid_on(self, day: date) -> list[Assignment]:
+        """Return what decides about day: the person's own before the site's, and of those the latest."""
         valid = [each for each in self.assignments if _is_within(day, each.valid_from, each.valid_to)]
-        own = [each for each in valid if each.is_own] or valid
-        return next((shift for each in _latest(own) if (shift := each.shift_on(day))), None)
+        return _latest([each for each in valid if each.is_own] or valid)
 
     def _pauses(self, day: date, shift: Shift, worked: Interval) -> Iterator[Pause]:
         for begins_on in (day, day + DAY):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from central_server.domain.clocks import Boots, boots_from, dated, is_undated
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
+from central_server.services.contradict_alerts import contradict_alerts
 from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
@@ -199,7 +200,8 @@ def _plain_row(event: RecognitionEvent) -> dict[str, Any]:
 
 
 def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: datetime) -> None:
-    """Move the presence of everybody seen, and close the alerts about who is back."""
+    """Move the presence of everybody seen, and close the alerts about who is back, or never was away."""
+    taken_back = contradict_alerts(work, sightings, batch.rules, now=now)
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
     moved: set[str] = set()
     is_back: set[str] = set()
@@ -209,6 +211,9 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
         after = presence_after_sighting(before, seen, home)
         if after == before:
             continue
+        if seen.employee_id in taken_back:  # who is missing since then is missing anew
+            after = replace(after, episode=after.episode + 1)
+            taken_back.remove(seen.employee_id)
         known[seen.employee_id] = after
         moved.add(seen.employee_id)
         if not seen.is_late:

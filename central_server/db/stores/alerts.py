@@ -1,7 +1,7 @@
 """Alerts and the messages about them."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Alert, Notification
-from central_server.domain.alerts import OpenAlert, OpenOne
+from central_server.domain.alerts import Kind, OpenAlert, OpenOne, PastAlert
 
 
 def open_ones(session: Session, site_id: str) -> list[OpenOne]:
@@ -65,6 +65,45 @@ def close(session: Session, alert_id: int, reason: str, now: datetime) -> None:
         .where(Notification.alert_id == alert_id, Notification.state == "pending")
         .values(state="cancelled", updated_at=now)
     )
+
+
+def out_of_area_since(
+    session: Session,
+    employee_ids: Collection[str],
+    since: datetime,
+    *,
+    thresholds: Mapping[str, timedelta],
+    unseen_after: timedelta,
+) -> list[PastAlert]:
+    """Return the alerts about those people, open or closed, that were opened at since or later.
+
+    thresholds: how long one may be unseen in a zone that has a say in it; elsewhere it is unseen_after.
+    """
+    wanted = select(Alert).where(
+        Alert.employee_id.in_(employee_ids),
+        Alert.kind == Kind.OUT_OF_AREA.value,
+        Alert.ts >= since,
+        Alert.last_seen.is_not(None),
+    )
+    return [
+        PastAlert(
+            alert_id=row.alert_id,
+            employee_id=row.employee_id or "",
+            opened_at=row.ts,
+            last_seen=row.last_seen or row.ts,
+            unseen_after=thresholds.get(row.zone_id or "", unseen_after),
+            contradicted_by=row.contradicted_by,
+        )
+        for row in session.scalars(wanted)
+    ]
+
+
+def note_contradiction(session: Session, alert_id: int, seen_at: datetime, now: datetime) -> bool:
+    """Write down which sighting shows that the alert was wrong, and close it; say whether it was open."""
+    is_open = session.scalar(select(Alert.state).where(Alert.alert_id == alert_id)) == "open"
+    session.execute(update(Alert).where(Alert.alert_id == alert_id).values(contradicted_by=seen_at))
+    close(session, alert_id, "contradicted", now)
+    return is_open
 
 
 def enqueue(session: Session, message: Mapping[str, Any], *, now: datetime, expires_at: datetime) -> bool:

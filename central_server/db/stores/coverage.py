@@ -1,13 +1,14 @@
 """Agents and cameras, as facts about what they prove."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Agent, Camera, Zone
+from central_server.db.models import Agent, Camera, CoverageGap, Zone
 from central_server.domain.coverage import AgentFacts, CameraFacts, SiteCoverage, site_coverage
-from central_server.domain.intervals import Interval
+from central_server.domain.intervals import Interval, cut, joined
 
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
@@ -55,7 +56,44 @@ def of_site(session: Session, site_id: str, now: datetime) -> SiteCoverage:
 
 def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
     """Return when somebody could have come or gone at a site without being seen, within a span of time."""
-    return []
+    return joined(cut((each.interval for each in gaps(session, site_id, span) if each.is_decisive), span))
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A camera did not watch although it should have."""
+
+    camera_id: str
+    zone_id: str | None
+    interval: Interval
+    reason: str
+    is_decisive: bool  # somebody could have come or gone unseen
+
+
+def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
+    """Return the gaps of each camera of a site that reach into a span of time, by their beginning."""
+    entrances = set(
+        session.scalars(select(Zone.zone_id).where(Zone.site_id == site_id, Zone.is_entrance.is_(True)))
+    )
+    rows = session.scalars(
+        select(CoverageGap)
+        .where(
+            CoverageGap.site_id == site_id,
+            CoverageGap.ends_at > span.start,
+            CoverageGap.starts_at < span.end,
+        )
+        .order_by(CoverageGap.starts_at, CoverageGap.id)
+    )
+    return [
+        Gap(
+            row.camera_id,
+            row.zone_id,
+            Interval(row.starts_at, row.ends_at),
+            row.reason,
+            not entrances or row.zone_id in entrances,
+        )
+        for row in rows
+    ]
 
 
 def thresholds(session: Session) -> dict[str, timedelta]:
