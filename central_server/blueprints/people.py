@@ -29,6 +29,7 @@ from central_server.db.queries.people import (
     read_person,
     stays_on,
 )
+from central_server.services.correct_attendance import schedule_of
 from central_server.services.manage_people import (
     PersonDetails,
     PersonRefused,
@@ -63,18 +64,19 @@ def index() -> str:
 def detail(employee_id: str) -> str:
     person = _person(employee_id)
     now = local_now(person.site_id)
-    stays = stays_on(db.session(), places(), employee_id, today(), gap=hadir().config.rules.unseen_after)
-    days = days_of_person(db.session(), places(), employee_id, today())
+    their_day = _business_date(employee_id)
+    stays = stays_on(db.session(), places(), employee_id, their_day, gap=hadir().config.rules.unseen_after)
+    days = days_of_person(db.session(), places(), employee_id, their_day)
     zone = places().timezone(person.site_id)
     shown = EventFilter(employee_id=employee_id)
     return render_template(
         "person.html",
         person=person,
         now=now,
-        today=today(),
+        today=their_day,
         stays=stays,
         stay_words=", ".join(f"{each.start:%H:%M}–{each.end:%H:%M}" for each in stays),
-        timeline=day_timeline(stays, today(), zone, now),
+        timeline=day_timeline(stays, their_day, zone, now),
         day_line=days[-1][1],
         columns=[_column(when, line) for when, line in days],
         tones=TONES,
@@ -86,6 +88,12 @@ def detail(employee_id: str) -> str:
         hold_words=wording.HOLDS,
         **STATE_WORDS,
     )
+
+
+def _business_date(employee_id: str) -> date:
+    """Return the person's business date now, as the board has it: of a night shift it is yesterday's."""
+    with hadir().work() as work:
+        return schedule_of(work, employee_id, hadir().config.rules).business_date(utc_now())
 
 
 def _holders(employee_id: str) -> tuple[HolderLine, ...]:

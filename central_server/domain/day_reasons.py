@@ -80,7 +80,7 @@ def _corrected(said: CorrectionMade) -> Step:
     if said.field == "status":
         return Step("status_corrected", {"status": said.after, **values})
     if said.field == "overtime_min":
-        return Step("overtime_approved", {"minutes": int(said.after), **values})
+        return Step("overtime_approved", {"length": timedelta(minutes=int(said.after)), **values})
     return Step("time_corrected", {"at": datetime.fromisoformat(said.after), **values})
 
 
@@ -164,7 +164,7 @@ def _breaks(view: View) -> Iterator[Step]:
         length = total(cut([each.time], there)) if there else NOTHING
         code = "paid_break" if each.is_paid else "less_break" if length else "break_not_reached"
         values = {"name": each.name, "start": each.time.start, "end": each.time.end}
-        yield Step(code, {**values, "minutes": minutes(length)})
+        yield Step(code, {**values, "length": length})
 
 
 def _worked(view: View) -> Interval | None:
@@ -192,7 +192,7 @@ def _work(view: View) -> Iterator[Step]:
     else:
         yield Step("not_there_in_the_shift")
     if day.overtime_paid_min:
-        yield Step("plus_overtime", {"minutes": day.overtime_paid_min})
+        yield Step("plus_overtime", {"length": timedelta(minutes=day.overtime_paid_min)})
     yield Step("comes_to", {"length": timedelta(seconds=day.work_seconds)})
 
 
@@ -220,7 +220,7 @@ def _overtime(view: View) -> Iterator[Step]:
     elif day.overtime_min:
         yield Step("overtime_waits")
     if day.overtime_min:
-        yield Step("overtime_counts", {"minutes": day.overtime_paid_min})
+        yield Step("overtime_counts", {"length": timedelta(minutes=day.overtime_paid_min)})
 
 
 def _in_area(view: View) -> Iterator[Step]:

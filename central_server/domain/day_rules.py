@@ -21,7 +21,7 @@ def rules(view: View) -> Iterator[Step]:
     counted = view.facts.overtime is OvertimeRule.COUNTED
     yield Step("overtime_is_counted" if counted else "overtime_needs_approval")
     if view.facts.known_at:
-        yield Step("known_since", {"at": view.facts.known_at})
+        yield Step("known_since", {"known": view.facts.known_at})
 
 
 def _shift_rules(view: View) -> Iterator[Step]:

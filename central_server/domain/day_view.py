@@ -52,7 +52,7 @@ class View:
             return self.leave_step()
         known_at = self.facts.known_at
         if known_at and known_at > self.shift_day.starts_at + self.shift_day.shift.late_grace:
-            return Step("new_on_record", {"at": known_at})
+            return Step("new_on_record", {"known": known_at})
         return None
 
     def leave_step(self) -> Step:

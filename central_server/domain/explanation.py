@@ -78,7 +78,7 @@ def explain(evidence: Evidence) -> Explanation:
         timezone=view.timezone,
         day=day,
         kept=kept,
-        is_stale=kept is not None and kept != day,
+        is_stale=kept is not None and not kept.is_provisional and kept != day,
         without_corrections=bare,
         rules=tuple(rules(view)),
         pieces=pieces(evidence, account),
@@ -123,5 +123,5 @@ def _stay(time: Interval, kind: str, looks: Sequence[Look]) -> Piece:
 
 
 def _gap(each: Blind) -> Piece:
-    note = Step("gap_decides" if each.is_decisive else "gap_does_not_decide", {"reason": each.reason})
+    note = Step("gap_decides" if each.is_decisive else "gap_does_not_decide", {"reason_code": each.reason})
     return Piece(kind="gap", time=each.time, label=each.camera, zones=each.zone, note=note)

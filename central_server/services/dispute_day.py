@@ -1,6 +1,6 @@
 """An employee does not agree with a day: it is noted in their words, and answered by HR."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import update
 
@@ -21,6 +21,8 @@ def note_dispute(
         raise PersonRefused("words", "words_empty")
     if work.session.get(Employee, employee_id) is None:
         raise PersonRefused("employee_id", "unknown_employee")
+    if day > (now + timedelta(days=1)).date():  # somewhere on earth it may be that day already
+        raise PersonRefused("words", "in_future")
     row = Dispute(
         employee_id=employee_id, business_date=day, words=words, noted_by=by, noted_at=now, answer=""
     )

@@ -22,12 +22,20 @@ class DayLine:
     employee_id: str
     name: str
     department: str
+    site_id: str
     status: str  # domain.attendance.Status, or none: nothing is recorded for this day
     first_in: datetime | None  # local
     last_out: datetime | None  # local; None while the person is in the area
     work_seconds: int | None
     late_min: int
     early_leave_min: int
+    seconds: int  # in the area
+    span_seconds: int
+    break_seconds: int
+    overtime_min: int
+    overtime_paid_min: int
+    leave_kind: str
+    is_verified: bool
     is_provisional: bool
     is_corrected: bool
 
@@ -38,6 +46,16 @@ class Day:
     lines: tuple[DayLine, ...]
     counts: Mapping[str, int]
     work_seconds: int
+
+    @property
+    def sites(self) -> dict[str, str]:
+        """Return the site of each line."""
+        return {each.employee_id: each.site_id for each in self.lines}
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """Return of whom the day is not certain, because nobody watched when it mattered."""
+        return tuple(each.employee_id for each in self.lines if not each.is_verified)
 
     @property
     def is_provisional(self) -> bool:
@@ -107,12 +125,20 @@ def _line(row: Row[Any], places: Places, is_corrected: bool) -> DayLine:
         employee_id=row.employee_id,
         name=row.name,
         department=row.department,
+        site_id=site_id,
         status=kept.status if kept else "none",
         first_in=places.local(kept.first_in_ts, site_id) if kept else None,
         last_out=places.local(kept.last_out_ts, site_id) if kept else None,
         work_seconds=kept.work_seconds if kept else None,
         late_min=kept.late_min if kept else 0,
         early_leave_min=kept.early_leave_min if kept else 0,
+        seconds=kept.seconds if kept else 0,
+        span_seconds=kept.span_seconds if kept else 0,
+        break_seconds=kept.break_seconds if kept else 0,
+        overtime_min=kept.overtime_min if kept else 0,
+        overtime_paid_min=kept.overtime_paid_min if kept else 0,
+        leave_kind=kept.leave_kind if kept else "",
+        is_verified=kept.is_verified if kept else True,
         is_provisional=kept.is_provisional if kept else False,
         is_corrected=is_corrected,
     )
