@@ -147,6 +147,7 @@ STEPS: Mapping[str, LazyString] = {
     "only_overtime_counts": lazy("No working day: only overtime counts."),
     "no_hours_agreed": lazy("No working hours are agreed, so all of the time from first to last counts."),
     "seen_once": lazy("Seen at one moment only: how long the person was there cannot be told."),
+    "one_time_only": lazy("Only one of the two times is known, so nothing is counted."),
     "times_do_not_fit": lazy("The last time lies before the first one: no hours can be told."),
     "stay": lazy("%(start)s–%(end)s: %(length)s."),
     "more_stays": lazy("And %(count)s more stays."),

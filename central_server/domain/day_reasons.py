@@ -97,6 +97,9 @@ def _late(view: View) -> Iterator[Step]:
         yield Step("no_times_when_away" if view.is_away else "not_seen")
         return
     yield Step("came", {"at": view.first})
+    if not view.has_both_times:
+        yield _why_no_hours(view)
+        return
     deadline = shift_day.starts_at + shift_day.shift.late_grace
     if view.first <= deadline:
         yield Step("in_time")
@@ -125,6 +128,9 @@ def _early_leave(view: View) -> Iterator[Step]:
         yield Step("no_times_when_away" if view.is_away else "not_seen")
         return
     yield Step("still_here") if view.is_here else Step("went", {"at": view.last})
+    if not view.has_both_times:
+        yield _why_no_hours(view)
+        return
     if why := _not_leaving(view):
         yield why
         return
@@ -197,10 +203,13 @@ def _work(view: View) -> Iterator[Step]:
 
 
 def _why_no_hours(view: View) -> Step:
+    """Return why nothing can be counted."""
     if view.is_away:
         return Step("no_times_when_away")
     if view.first is None:
         return Step("not_seen")
+    if view.last is None:
+        return Step("one_time_only")
     return Step("seen_once") if view.first == view.last else Step("times_do_not_fit")
 
 

@@ -36,6 +36,11 @@ class View:
         return said is not None and said.after in AWAY
 
     @property
+    def has_both_times(self) -> bool:
+        """Tell whether anything can be counted: from a first to a last time."""
+        return self.first is not None and self.last is not None and self.first <= self.last
+
+    @property
     def was_at_work(self) -> bool:
         shift_day = self.shift_day
         if shift_day is None or self.first is None or self.last is None:
