@@ -211,13 +211,13 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
         after = presence_after_sighting(before, seen, home)
         if after == before:
             continue
-        if seen.employee_id in taken_back:  # who is missing since then is missing anew
-            after = replace(after, episode=after.episode + 1)
-            taken_back.remove(seen.employee_id)
         known[seen.employee_id] = after
         moved.add(seen.employee_id)
         if not seen.is_late:
             is_back.add(seen.employee_id)
+    for employee_id in taken_back & known.keys():  # who is missing all the same is missing anew
+        known[employee_id] = replace(known[employee_id], episode=known[employee_id].episode + 1)
+        moved.add(employee_id)
     presence.put(work.session, *(known[employee_id] for employee_id in sorted(moved)))
     for employee_id in sorted(is_back):
         for alert in alerts.open_about(work.session, employee_id):
