@@ -264,11 +264,10 @@ def gap_reason(code: str) -> str:
 
 
 GAP_REASONS: Mapping[str, LazyString] = {
-    "offline": lazy("the box was not connected"),
-    "stopped": lazy("the box was switched off"),
-    "silent": lazy("the box was silent"),
-    "clock": lazy("the clock of the box was wrong"),
-    "draining": lazy("the box was catching up"),
+    "agent": lazy("the box beside it, or its line, was away"),
+    "lost": lazy("the box ran full and had to drop what it saw"),
+    "offline": lazy("the camera was not connected"),
+    "degraded": lazy("the picture was bad"),
     "dark": lazy("the picture was dark"),
     "covered": lazy("something covered the lens"),
     "frozen": lazy("the picture was frozen"),
@@ -278,7 +277,8 @@ GAP_REASONS: Mapping[str, LazyString] = {
     "refused": lazy("the camera refused the connection"),
     "stalled": lazy("no new pictures came"),
     "decode": lazy("the picture could not be decoded"),
-    "restart": lazy("it was restarted"),
+    "dns": lazy("the camera's name was not found"),
+    "ended": lazy("the recording had ended"),
 }
 
 

@@ -26,7 +26,8 @@ def contradict_alerts(
         work.session,
         seen_at.keys(),
         min(each.seen_at for each in sightings),
-        thresholds=coverage.thresholds(work.session),
+        by_zone=coverage.thresholds(work.session),
+        by_role=coverage.role_thresholds(work.session),
         unseen_after=rules.unseen_after,
     )
     taken_back = set()

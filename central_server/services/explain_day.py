@@ -96,7 +96,7 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         site_name=site.name if site else person.site_id,
         facts=facts,
         looks=_looks(work, person.employee_id, day),
-        gaps=_gaps(work, person.site_id, day, facts.schedule),
+        gaps=_gaps(work, person.site_id, day, facts),
         holiday=_holiday(work, person.site_id, day),
         kept=attendance.get(session, person.employee_id, day),
         corrections=_corrections(work, person.employee_id, day),
@@ -123,19 +123,19 @@ def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:
     ]
 
 
-def _gaps(work: UnitOfWork, site_id: str, day: date, schedule: Schedule) -> list[Blind]:
+def _gaps(work: UnitOfWork, site_id: str, day: date, facts: DayFacts) -> list[Blind]:
     """Return every camera's gaps around the shift; a day without a shift has nothing that they decide."""
-    shift_day = schedule.shift_on(day)
-    if shift_day is None:
+    shift_day = facts.schedule.shift_on(day)
+    if shift_day is None or facts.as_of <= shift_day.opens_at:
         return []
-    span = Interval(shift_day.opens_at, shift_day.closes_at)
+    span = Interval(shift_day.opens_at, min(shift_day.closes_at, facts.as_of))
     cameras = dict(work.session.execute(select(Camera.camera_id, Camera.name)).all())
     zones = _zones(work)
     return [
         Blind(
             cameras.get(each.camera_id) or each.camera_id,
             zones.get(each.zone_id or "", ""),
-            Interval(max(each.interval.start, span.start), min(each.interval.end, span.end)),
+            each.interval,
             each.reason,
             each.is_decisive,
         )

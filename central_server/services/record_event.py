@@ -15,6 +15,7 @@ from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
 from central_server.services.contradict_alerts import contradict_alerts
+from central_server.services.keep_watch import note_lost
 from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
@@ -66,6 +67,7 @@ def record_deliveries(
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
     _recompute(sightings, work, rules, now)
+    note_lost(work, new, now)
     acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
     _count_repeats(rows, new, work)
     return acks
@@ -204,6 +206,7 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
     taken_back = contradict_alerts(work, sightings, batch.rules, now=now)
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
     moved: set[str] = set()
+    changed: set[str] = set()  # in more than when they were seen: everything is to be asked of them
     is_back: set[str] = set()
     for seen in sorted(sightings, key=lambda each: each.seen_at):
         home = batch.people[seen.employee_id].site_id
@@ -213,12 +216,17 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             continue
         known[seen.employee_id] = after
         moved.add(seen.employee_id)
-        if not seen.is_late:
+        if not before.is_carried_on(after):
+            changed.add(seen.employee_id)
+        if not seen.is_late and after.last_seen != before.last_seen:
             is_back.add(seen.employee_id)
     for employee_id in taken_back & known.keys():  # who is missing all the same is missing anew
         known[employee_id] = replace(known[employee_id], episode=known[employee_id].episode + 1)
         moved.add(employee_id)
-    presence.put(work.session, *(known[employee_id] for employee_id in sorted(moved)))
+        changed.add(employee_id)
+    presence.put(
+        work.session, *(known[employee_id] for employee_id in sorted(moved)), in_time=moved - changed
+    )
     for employee_id in sorted(is_back):
         for alert in alerts.open_about(work.session, employee_id):
             alerts.close(work.session, alert.alert_id, "returned", now)

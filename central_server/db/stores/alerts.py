@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Alert, Notification
+from central_server.db.models import Alert, Employee, Notification
 from central_server.domain.alerts import Kind, OpenAlert, OpenOne, PastAlert
 
 
@@ -72,18 +72,24 @@ def out_of_area_since(
     employee_ids: Collection[str],
     since: datetime,
     *,
-    thresholds: Mapping[str, timedelta],
+    by_zone: Mapping[str, timedelta],
+    by_role: Mapping[str, timedelta],
     unseen_after: timedelta,
 ) -> list[PastAlert]:
     """Return the alerts about those people, open or closed, that were opened at since or later.
 
-    thresholds: how long one may be unseen in a zone that has a say in it; elsewhere it is unseen_after.
+    by_zone, by_role: how long one may be unseen where a zone or a role has a say in it, the longer of both;
+    elsewhere it is unseen_after.
     """
-    wanted = select(Alert).where(
-        Alert.employee_id.in_(employee_ids),
-        Alert.kind == Kind.OUT_OF_AREA.value,
-        Alert.ts >= since,
-        Alert.last_seen.is_not(None),
+    wanted = (
+        select(Alert, Employee.role)
+        .join(Employee)
+        .where(
+            Alert.employee_id.in_(employee_ids),
+            Alert.kind == Kind.OUT_OF_AREA.value,
+            Alert.ts >= since,
+            Alert.last_seen.is_not(None),
+        )
     )
     return [
         PastAlert(
@@ -91,10 +97,13 @@ def out_of_area_since(
             employee_id=row.employee_id or "",
             opened_at=row.ts,
             last_seen=row.last_seen or row.ts,
-            unseen_after=thresholds.get(row.zone_id or "", unseen_after),
+            unseen_after=max(
+                (said for said in (by_zone.get(row.zone_id or ""), by_role.get(_plain(role))) if said),
+                default=unseen_after,
+            ),
             contradicted_by=row.contradicted_by,
         )
-        for row in session.scalars(wanted)
+        for row, role in session.execute(wanted)
     ]
 
 
@@ -117,6 +126,10 @@ def enqueue(session: Session, message: Mapping[str, Any], *, now: datetime, expi
     } | dict(message)
     new = _insert(session, Notification).values(**row).on_conflict_do_nothing()
     return session.scalar(new.returning(Notification.notification_id)) is not None
+
+
+def _plain(role: str | None) -> str:
+    return (role or "").strip().casefold()
 
 
 def _open(session: Session, condition: object) -> list[OpenOne]:
