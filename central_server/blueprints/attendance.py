@@ -62,11 +62,12 @@ def _doubts(found: Day) -> dict[str, str]:
     asked = [(each, found.day) for each in found.uncertain[:MOST_DOUBTS]]
     if not asked:
         return {}
-    with hadir().work() as work:
+    with hadir().reading() as work:
         steps = doubts_about(work, asked, hadir().config.rules, now=utc_now())
     said = {}
+    zones = {each.employee_id: each.timezone for each in found.lines}
     for (employee_id, when), found_steps in steps.items():
-        say = Speaker(when, places().timezone(found.sites[employee_id]))
+        say = Speaker(when, zones[employee_id] or places().default_timezone)
         said[employee_id] = " ".join(say.step(each) for each in found_steps)
     return said
 

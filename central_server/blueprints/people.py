@@ -92,7 +92,7 @@ def detail(employee_id: str) -> str:
 
 def _business_date(employee_id: str) -> date:
     """Return the person's business date now, as the board has it: of a night shift it is yesterday's."""
-    with hadir().work() as work:
+    with hadir().reading() as work:
         return schedule_of(work, employee_id, hadir().config.rules).business_date(utc_now())
 
 

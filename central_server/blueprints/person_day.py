@@ -1,5 +1,6 @@
 """One person-day: how it came about, HR's corrections and approvals, and what the employee says about it."""
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -37,7 +38,7 @@ def show(day: str, employee_id: str) -> str:
     """The day explained. A supervisor sees their own team's."""
     when = _asked(day, employee_id)
     rules = hadir().config.rules
-    with hadir().work() as work:
+    with hadir().reading() as work:
         try:
             found = explain_day(work, employee_id, when, rules, now=utc_now())
         except UnknownPerson:
@@ -139,7 +140,8 @@ def _save(form: CorrectionForm, line: DayLine, day: date, status: str) -> None:
 
     with hadir().work() as work:
         schedule = schedule_of(work, line.employee_id, hadir().config.rules)
-        zone = schedule.timezone
+        zone = line.timezone or schedule.timezone  # clock times are typed as they are shown
+        schedule = replace(schedule, timezone=zone)
         before = DayValues(first_in=line.first_in, last_out=line.last_out, status=status)
         after = DayValues(
             first_in=instant(form.first_in.data, line.first_in),

@@ -70,7 +70,8 @@ class PastAlert:
     employee_id: str
     opened_at: datetime  # the watermark it was opened at
     last_seen: datetime
-    unseen_after: timedelta  # how long one could be unseen there
+    zone_id: str | None = None
+    role: str = ""  # what the person works as
     contradicted_by: datetime | None = None  # what is known already
 
 
@@ -121,17 +122,20 @@ def alerts_for(
     )
 
 
-def contradiction(alert: PastAlert, seen_at: Iterable[datetime]) -> datetime | None:
+def contradiction(
+    alert: PastAlert, seen_at: Iterable[datetime], *, unseen_after: timedelta
+) -> datetime | None:
     """Return the last sighting which shows that the alert was wrong, or None when all of this bears it out.
 
     One is enough that lies so shortly before the alert that nobody had been missing for too long. What is
-    known already counts too, so that the order in which news arrive makes no difference.
+    known already counts too, so that the order in which news arrive makes no difference. unseen_after: how
+    long the person could be unseen there.
     """
     known = [*seen_at, *([alert.contradicted_by] if alert.contradicted_by else [])]
     against = (
         each
         for each in known
-        if alert.last_seen < each <= alert.opened_at and alert.opened_at - each <= alert.unseen_after
+        if alert.last_seen < each <= alert.opened_at and alert.opened_at - each <= unseen_after
     )
     return max(against, default=None)
 

@@ -96,9 +96,8 @@ def test_what_contradicts_an_alert(seen_after, expected):
         employee_id="EMP001",
         opened_at=EIGHT + 6 * MINUTE,
         last_seen=EIGHT,
-        unseen_after=5 * MINUTE,
     )
-    found = contradiction(alert, [EIGHT + each * MINUTE for each in seen_after])
+    found = contradiction(alert, [EIGHT + each * MINUTE for each in seen_after], unseen_after=5 * MINUTE)
     assert found == (None if expected is None else EIGHT + expected * MINUTE)
 
 

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ class DayLine:
     employee_id: str
     name: str
     department: str
-    site_id: str
+    timezone: tzinfo | None  # in which the day was judged, and its times are told
     status: str  # domain.attendance.Status, or none: nothing is recorded for this day
     first_in: datetime | None  # local
     last_out: datetime | None  # local; None while the person is in the area
@@ -46,11 +47,6 @@ class Day:
     lines: tuple[DayLine, ...]
     counts: Mapping[str, int]
     work_seconds: int
-
-    @property
-    def sites(self) -> dict[str, str]:
-        """Return the site of each line."""
-        return {each.employee_id: each.site_id for each in self.lines}
 
     @property
     def uncertain(self) -> tuple[str, ...]:
@@ -120,15 +116,15 @@ def _rank(status: str) -> int:
 
 def _line(row: Row[Any], places: Places, is_corrected: bool) -> DayLine:
     kept: Attendance | None = row.Attendance
-    site_id = kept.site_id if kept else row.site_id
+    zone = ZoneInfo(kept.timezone) if kept and kept.timezone else places.timezone(row.site_id)
     return DayLine(
         employee_id=row.employee_id,
         name=row.name,
         department=row.department,
-        site_id=site_id,
+        timezone=zone,
         status=kept.status if kept else "none",
-        first_in=places.local(kept.first_in_ts, site_id) if kept else None,
-        last_out=places.local(kept.last_out_ts, site_id) if kept else None,
+        first_in=kept.first_in_ts.astimezone(zone) if kept and kept.first_in_ts else None,
+        last_out=kept.last_out_ts.astimezone(zone) if kept and kept.last_out_ts else None,
         work_seconds=kept.work_seconds if kept else None,
         late_min=kept.late_min if kept else 0,
         early_leave_min=kept.early_leave_min if kept else 0,

@@ -1,7 +1,7 @@
 """Alerts and the messages about them."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -67,20 +67,8 @@ def close(session: Session, alert_id: int, reason: str, now: datetime) -> None:
     )
 
 
-def out_of_area_since(
-    session: Session,
-    employee_ids: Collection[str],
-    since: datetime,
-    *,
-    by_zone: Mapping[str, timedelta],
-    by_role: Mapping[str, timedelta],
-    unseen_after: timedelta,
-) -> list[PastAlert]:
-    """Return the alerts about those people, open or closed, that were opened at since or later.
-
-    by_zone, by_role: how long one may be unseen where a zone or a role has a say in it, the longer of both;
-    elsewhere it is unseen_after.
-    """
+def out_of_area_since(session: Session, employee_ids: Collection[str], since: datetime) -> list[PastAlert]:
+    """Return the alerts about those people, open or closed, that were opened at since or later."""
     wanted = (
         select(Alert, Employee.role)
         .join(Employee)
@@ -97,10 +85,8 @@ def out_of_area_since(
             employee_id=row.employee_id or "",
             opened_at=row.ts,
             last_seen=row.last_seen or row.ts,
-            unseen_after=max(
-                (said for said in (by_zone.get(row.zone_id or ""), by_role.get(_plain(role))) if said),
-                default=unseen_after,
-            ),
+            zone_id=row.zone_id,
+            role=role or "",
             contradicted_by=row.contradicted_by,
         )
         for row, role in session.execute(wanted)
@@ -126,10 +112,6 @@ def enqueue(session: Session, message: Mapping[str, Any], *, now: datetime, expi
     } | dict(message)
     new = _insert(session, Notification).values(**row).on_conflict_do_nothing()
     return session.scalar(new.returning(Notification.notification_id)) is not None
-
-
-def _plain(role: str | None) -> str:
-    return (role or "").strip().casefold()
 
 
 def _open(session: Session, condition: object) -> list[OpenOne]:
