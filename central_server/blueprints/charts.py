@@ -129,6 +129,8 @@ def strip(pieces: Sequence[DayPiece], zone: tzinfo, labels: Sequence[str]) -> St
     drawn = sorted(zip(pieces, labels, strict=True), key=lambda each: list(LANES).index(each[0].kind))
     for piece, label in drawn:
         tone, top, height = LANES[piece.kind]
+        if piece.note and piece.note.code == "gap_does_not_decide":
+            tone = "idle"
         offset = (piece.time.start - left) / timedelta(minutes=1)
         length = max(hours / 4, piece.time.length / timedelta(minutes=1))  # an instant can be seen too
         bars.append(Bar(tone, round(offset, 1), round(length, 1), top, height, label))
