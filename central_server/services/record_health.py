@@ -1,5 +1,6 @@
 """Record what agents and cameras say about themselves: births, deaths, heartbeats, camera states."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
@@ -8,6 +9,7 @@ from central_server.domain.clocks import TRUSTED_OFF_MS, boots_as_json, boots_fr
 from central_server.domain.clones import born, is_old_news
 from central_server.services.keep_watch import Heard, keep_watch
 from central_server.services.retire_models import change_model
+from common.camera_settings import MOST_POLYGONS
 from common.events import (
     AgentState,
     Birth,
@@ -24,7 +26,11 @@ from common.ids import is_slug, slug_from
 
 MOST_PARKED_BYTES = 8192
 MOST_ERRORS = 100
-SAID_AT_BIRTH = ("configuration", "taken")  # of an agent's health; heartbeats leave them alone
+SAID_AT_BIRTH = (
+    "configuration",
+    "picture_zones",
+    "taken",
+)  # of an agent's health; heartbeats leave them alone
 _STATES_WITH_COVERAGE = {CameraState.ONLINE.value}
 
 
@@ -64,6 +70,7 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     keep_watch(work, agent, known.values(), before, now)
     agent.health = (agent.health or {}) | {
         "configuration": birth.extra.get("configuration", {}),
+        "picture_zones": _picture_zones(agent, birth, owners, work),
         "taken": {name: owner for name, owner in owners.items() if owner},  # cameras of other agents
     }
 
@@ -213,6 +220,29 @@ def _record_camera_health(camera: Camera, health: CameraHealth, off_ms: int, now
         camera.last_frame_at = now - timedelta(milliseconds=health.last_frame_age_ms)
     if camera.state in _STATES_WITH_COVERAGE:
         camera.covered_since = min(instant(health.since - off_ms), now)
+
+
+def _picture_zones(
+    agent: Agent, birth: Birth, owners: Mapping[str, str], work: UnitOfWork
+) -> dict[str, list[str]]:  # fmt: skip
+    """Return the zones that are parts of the pictures of an agent's own cameras; made when there are none."""
+    configuration = birth.extra.get("configuration", {})
+    if configuration.get("is_cut"):  # it has more than it can tell: what was known before still counts
+        return dict((agent.health or {}).get("picture_zones") or {})
+    told = configuration.get("cameras") or []
+    found = {}
+    for each in told:
+        camera_id, parts = str(each.get("camera_id", "")), each.get("zones") or []
+        names = (
+            [part.get("name") for part in parts if isinstance(part, Mapping)]
+            if isinstance(parts, list)
+            else []
+        )
+        names = [name.strip()[:120] for name in names if isinstance(name, str) and name.strip()]
+        if names and owners.get(camera_id) == "":
+            ids = (_zone_named(name, agent.site_id, work) for name in names[:MOST_POLYGONS])
+            found[camera_id] = sorted({zone_id for zone_id in ids if zone_id})
+    return found
 
 
 def _begin_anew(camera: Camera, now: datetime) -> None:
