@@ -161,7 +161,7 @@ STEPS: Mapping[str, LazyString] = {
     # the status
     "status_corrected": lazy("Set to “%(status)s” by %(by)s on %(made)s: %(reason)s"),
     "shift_not_begun": lazy("The shift begins only at %(at)s."),
-    "watched_all_the_time": lazy("The entrance was watched all the working time."),
+    "watched_all_the_time": lazy("No gap in the watch puts that in doubt."),
     "watched_enough": lazy(
         "Nobody watched the entrance for %(blind)s of %(whole)s min of the working time so far: "
         "less than half."

@@ -124,7 +124,10 @@ def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:
 
 
 def _gaps(work: UnitOfWork, site_id: str, day: date, facts: DayFacts) -> list[Blind]:
-    """Return every camera's gaps around the shift; a day without a shift has nothing that they decide."""
+    """Return every camera's gaps around the shift; a day without a shift has nothing that they decide.
+
+    Those that the day does not take into account, e.g. of somebody who punches, decide nothing.
+    """
     shift_day = facts.schedule.shift_on(day)
     if shift_day is None or facts.as_of <= shift_day.opens_at:
         return []
@@ -137,7 +140,7 @@ def _gaps(work: UnitOfWork, site_id: str, day: date, facts: DayFacts) -> list[Bl
             zones.get(each.zone_id or "", ""),
             each.interval,
             each.reason,
-            each.is_decisive,
+            each.is_decisive and any(each.interval.overlap(one) for one in facts.unwatched),
         )
         for each in coverage.gaps(work.session, site_id, span)
     ]
