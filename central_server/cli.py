@@ -166,12 +166,24 @@ def _days(add: Callable[..., argparse.ArgumentParser]) -> None:
     report.add_argument("--send", action="store_true", help="send it to HR and managers too")
     report.set_defaults(command=commands.report)
 
+    why = add("explain", help="why a person-day is worth what it is, step by step")
+    why.add_argument("code", help="the employee code")
+    why.add_argument("day", type=_date, help="business date, YYYY-MM-DD")
+    why.add_argument("--json", action="store_true", help="everything, for a program to read")
+    why.set_defaults(command=_explain)
+
     again = add("recompute", help="recompute attendance from the events, after shifts or rules changed")
     again.add_argument("--from", dest="first", type=_date, required=True)
     again.add_argument("--to", dest="last", type=_date, required=True)
     again.set_defaults(command=commands.recompute)
 
     add("purge", help="delete what may not be kept any longer, now").set_defaults(command=commands.purge)
+
+
+def _explain(config: ServerConfig, given: argparse.Namespace) -> int:
+    from central_server.explain_command import explain  # it brings the words of the pages along
+
+    return explain(config, given)
 
 
 def _date(text: str) -> date:

@@ -16,6 +16,7 @@ from central_server.adapters.report_view import (
     made_at,
     tiles,
     unbroken_hours,
+    uncertain_note,
 )
 from central_server.domain.report_words import long_date, words
 from central_server.domain.reports import DailyReport
@@ -79,5 +80,6 @@ def html_of(report: DailyReport, language: str) -> str:
             for number, row in enumerate(report.rows, start=1)
         ],
         total_hours=unbroken_hours(report.totals.work_seconds, language),
+        uncertain=uncertain_note(report, language),
         page_words=Markup(f"{before}<pdf:pagenumber>{between}<pdf:pagecount>{after}"),
     )

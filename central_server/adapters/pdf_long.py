@@ -23,6 +23,7 @@ from central_server.adapters.report_view import (
     made_at,
     tiles,
     unbroken_hours,
+    uncertain_note,
 )
 from central_server.domain.report_words import long_date, words
 from central_server.domain.reports import DailyReport
@@ -153,6 +154,8 @@ def _notes(report: DailyReport, language: str) -> list[Flowable]:
     lines: list[Flowable] = [Spacer(1, 3 * mm)]
     if report.is_provisional:
         lines.append(Paragraph(f"{said['provisional']}: {said['provisional_note']}", note))
+    if uncertain := uncertain_note(report, language):
+        lines.append(Paragraph(escape(uncertain), note))
     if report.excluded:
         names = "; ".join(f"{each.employee_id} {each.name} – {said[each.reason]}" for each in report.excluded)
         lines.append(Paragraph(f"{said['excluded']} ({said['excluded_note']})", note))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from central_server.domain.report_words import clock, hours, long_date, words
+from central_server.domain.report_words import clock, hours, leave_words, long_date, words
 from central_server.domain.reports import DailyReport, ReportRow
 
 STATUS_COLOURS = {  # background, text
@@ -57,8 +57,24 @@ def cells(number: int, row: ReportRow, report: DailyReport, language: str) -> li
         unbroken_hours(row.work_seconds, language),
         str(row.late_min or "–"),
         str(row.early_leave_min or "–"),
-        words(language)[row.status],
+        status_words(row, language),
     ]
+
+
+UNCERTAIN = "*"  # beside the status of a day that is not certain; a note below tells what it means
+
+
+def status_words(row: ReportRow, language: str) -> str:
+    """Return the status, with the kind of leave, and the mark of what is not certain."""
+    kind = leave_words(row.leave_kind, language) if row.status == "leave" else ""
+    said = words(language)[row.status] + (f": {kind}" if kind else "")
+    return said if row.is_verified else f"{said} {UNCERTAIN}"
+
+
+def uncertain_note(report: DailyReport, language: str) -> str:
+    """Return what the mark means, if it stands anywhere."""
+    is_needed = any(not row.is_verified for row in report.rows)
+    return f"{UNCERTAIN} {words(language)['uncertain_note']}" if is_needed else ""
 
 
 def bar(report: DailyReport, language: str) -> list[Part]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from central_server.adapters.report_view import cells
-from central_server.domain.report_words import words
+from central_server.domain.report_words import leave_words, words
 from central_server.domain.reports import DailyReport, ReportRow
 
 _FORMULA = re.compile(r"'* *[=+\-@\t\r]")  # what a spreadsheet would compute, or looks guarded already
 _COLUMNS = (
     *("date", "employee_id", "name", "department", "status", "first_in", "last_out"),
     *("hours", "late_min", "early_min", "is_provisional"),
+    *("in_area", "span", "breaks", "overtime_min", "overtime_paid_min", "leave_kind", "is_verified"),
 )
 
 
@@ -81,4 +82,11 @@ def report_line(row: ReportRow, report: DailyReport, language: str) -> list[Any]
         row.late_min,
         row.early_leave_min,
         said["yes" if row.is_provisional else "no"],
+        round(row.seconds / 3600, 2),
+        round(row.span_seconds / 3600, 2),
+        round(row.break_seconds / 3600, 2),
+        row.overtime_min,
+        row.overtime_paid_min,
+        (leave_words(row.leave_kind, language) or said["leave"]) if row.leave_kind else "",
+        said["yes" if row.is_verified else "no"],
     ]

@@ -1,47 +1,37 @@
-"""The attendance of a day: the table, its exports, and HR's corrections."""
+"""The attendance of a day: the table and its exports. One person's day is in person_day.py."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Response, abort, render_template
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
 
 from central_server.adapters.pdf import render_pdf
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
+from central_server.blueprints.day_words import Speaker, leave_kind
 from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
-from central_server.blueprints.forms import CorrectionForm, options, put_problem
 from central_server.blueprints.request_facts import day_asked, places, team, text, today, user
 from central_server.db.queries.attendance import (
     Day,
     DayCount,
-    DayLine,
-    corrections_of,
     last_days,
     read_day,
-    read_line,
 )
+from central_server.db.queries.attention import days_in_need
 from central_server.db.queries.people import departments
 from central_server.domain.reports import DailyReport, totals
 from central_server.services.build_report import daily_report
-from central_server.services.correct_attendance import DayValues, correct_day, schedule_of
-from central_server.services.manage_people import PersonRefused
-from central_server.services.recompute_attendance import recompute_days
+from central_server.services.explain_day import doubts_about
 
 blueprint = Blueprint("attendance", __name__, url_prefix="/attendance")
 
-FIELD_WORDS = {
-    "first_in_ts": lazy("First in"),
-    "last_out_ts": lazy("Last out"),
-    "status": lazy("Status"),
-}
+MOST_DOUBTS = 30  # of a day's table are told in words
 
 
 @blueprint.get("/")
@@ -60,8 +50,33 @@ def index() -> str:
         department_choices=[("", _("All")), *((each, each) for each in departments(db.session()))],
         columns=[_column(each, most) for each in days],
         links=user().may("people.detail"),
-        can_correct=user().may("attendance.correct"),
+        day_links=user().may("person_day.show"),
+        doubts=_doubts(found) if user().may("person_day.show") else {},
+        needs=_needs() if user().may("person_day.attention") else 0,
+        leave_kind=leave_kind,
     )
+
+
+def _doubts(found: Day) -> dict[str, str]:
+    """Return of the uncertain lines, as many as somebody reads, when nobody watched."""
+    asked = [(each, found.day) for each in found.uncertain[:MOST_DOUBTS]]
+    if not asked:
+        return {}
+    with hadir().reading() as work:
+        steps = doubts_about(work, asked, hadir().config.rules, now=utc_now())
+    said = {}
+    zones = {each.employee_id: each.timezone for each in found.lines}
+    for (employee_id, when), found_steps in steps.items():
+        say = Speaker(when, zones[employee_id] or places().default_timezone)
+        said[employee_id] = " ".join(say.step(each) for each in found_steps)
+    return said
+
+
+def _needs() -> int:
+    """Return how many days need somebody."""
+    rules = hadir().config.rules
+    found = days_in_need(db.session(), today(), team(), rule=rules.overtime, day_cutoff=rules.day_cutoff)
+    return len(found.days)
 
 
 def _day() -> Day:
@@ -86,6 +101,9 @@ def csv_file() -> Response:
     found = _day()
     head = [_("Day"), _("Code"), _("Name"), _("Department"), _("Status"), _("First in"), _("Last out")]
     head += [_("Minutes worked"), _("Minutes late"), _("Left early (minutes)"), _("Corrected")]
+    head += [_("Minutes in the area"), _("Minutes from first to last"), _("Unpaid breaks (minutes)")]
+    head += [_("Overtime (minutes)"), _("Overtime that counts (minutes)")]
+    head += [_("Leave"), _("Certain"), _("Provisional")]
     return csv_response(f"attendance-{found.day}.csv", head, _csv_rows(found))
 
 
@@ -105,6 +123,14 @@ def _csv_rows(found: Day) -> Iterator[list[Any]]:
             each.late_min,
             each.early_leave_min,
             _("Yes") if each.is_corrected else "",
+            each.seconds // 60,
+            each.span_seconds // 60,
+            each.break_seconds // 60,
+            each.overtime_min,
+            each.overtime_paid_min,
+            leave_kind(each.leave_kind) if each.leave_kind else "",
+            _("Yes") if each.is_verified else _("No"),
+            _("Yes") if each.is_provisional else _("No"),
         ]
 
 
@@ -129,72 +155,3 @@ def _of_team(report: DailyReport) -> DailyReport:
     rows = tuple(each for each in report.rows if each.employee_id in mine)
     left_out = tuple(each for each in report.excluded if each.employee_id in mine)
     return replace(report, rows=rows, excluded=left_out, totals=totals(rows, left_out))
-
-
-@blueprint.route("/<day>/<employee_id>", methods=["GET", "POST"])
-def correct(day: str, employee_id: str) -> ResponseReturnValue:
-    when = _date(day)
-    line = read_line(db.session(), places(), employee_id, when)
-    if line is None:
-        abort(404)
-    history = corrections_of(db.session(), places(), employee_id, when)
-    said = next((each.after for each in history if each.field == "status"), "")  # newest first
-    form = CorrectionForm(data=_values(line, said)) if request.method == "GET" else CorrectionForm()
-    statuses = ("present", "late", "absent", "incomplete", "leave")
-    form.status.choices = options(
-        [("", _("From the times")), *((each, wording.ATTENDANCE[each].label) for each in statuses)]
-    )
-    if form.validate_on_submit():
-        try:
-            _save(form, line, when, said)
-        except PersonRefused as refused:
-            put_problem(form, refused.field, refused.problem)
-        else:
-            flash(_("Corrected, and computed again."), "good")
-            return redirect(url_for("attendance.index", date=when))
-    return render_template(
-        "correct.html", line=line, day=when, form=form, history=history, field_words=FIELD_WORDS
-    )
-
-
-def _date(day: str) -> date:
-    try:
-        return date.fromisoformat(day)
-    except ValueError:
-        abort(404)
-
-
-def _values(line: DayLine, status: str) -> dict[str, Any]:
-    first, last = line.first_in, line.last_out
-    times = {"first_in": first.time() if first else None, "last_out": last.time() if last else None}
-    return times | {"status": status}
-
-
-def _save(form: CorrectionForm, line: DayLine, day: date, status: str) -> None:
-    """Write the correction and compute the day again, in one transaction. Raises PersonRefused."""
-
-    def instant(at: time | None, before: datetime | None) -> datetime | None:
-        if at and before and (before.hour, before.minute) == (at.hour, at.minute):
-            return before  # left as it was, to the second
-        return schedule.instant_on(day, at).astimezone(zone) if at else None
-
-    with hadir().work() as work:
-        schedule = schedule_of(work, line.employee_id, hadir().config.rules)
-        zone = schedule.timezone
-        before = DayValues(first_in=line.first_in, last_out=line.last_out, status=status)
-        after = DayValues(
-            first_in=instant(form.first_in.data, line.first_in),
-            last_out=instant(form.last_out.data, line.last_out),
-            status=form.status.data or "",
-        )
-        correct_day(
-            work,
-            line.employee_id,
-            day,
-            before=before,
-            after=after,
-            reason=form.reason.data or "",
-            by=user().username,
-            now=utc_now(),
-        )
-        recompute_days(work, [(line.employee_id, day)], hadir().config.rules, now=utc_now())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from central_server.domain.explanation import Piece as DayPiece
 from central_server.domain.intervals import Interval
 
 
@@ -98,3 +99,58 @@ def week_bars(starts: time, ends: time, days: Iterable[int], tone: str = "good")
         if offset + length > WEEK_MINUTES:
             pieces.append(Piece(tone, 0, offset + length - WEEK_MINUTES, words))
     return tuple(pieces)
+
+
+LANES = {  # of a day's strip: kind, its colour, its top and its height in the drawing
+    "shift": ("idle", 0.0, 16.0),
+    "break": ("paper", 4.0, 8.0),
+    "stay": ("good", 20.0, 24.0),
+    "odd_stay": ("idle", 20.0, 24.0),
+    "gap": ("warn", 48.0, 12.0),
+    "in": ("accent", 18.0, 28.0),
+    "out": ("accent", 18.0, 28.0),
+}
+STRIP_HEIGHT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One rectangle of a strip."""
+
+    tone: str
+    offset: float  # minutes from the left edge
+    length: float
+    top: float
+    height: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A person-day drawn to scale, `minutes` wide and STRIP_HEIGHT high."""
+
+    minutes: int
+    bars: tuple[Bar, ...]
+    hours: tuple[str, ...]  # six labels, evenly spread from the left edge
+
+
+def strip(pieces: Sequence[DayPiece], zone: tzinfo, labels: Sequence[str]) -> Strip | None:
+    """Return the drawing of a day's pieces, each with its label; None when there are none."""
+    if not pieces:
+        return None
+    first = min(each.time.start for each in pieces).astimezone(zone)
+    left = first.replace(minute=0, second=0, microsecond=0)
+    last = max(each.time.end for each in pieces)
+    hours = max(6, -(-int(-(-(last - left) // timedelta(hours=1))) // 6) * 6)
+    bars = []
+    drawn = sorted(zip(pieces, labels, strict=True), key=lambda each: list(LANES).index(each[0].kind))
+    for piece, label in drawn:
+        tone, top, height = LANES[piece.kind]
+        if piece.note and piece.note.code == "gap_does_not_decide":
+            tone = "idle"
+        offset = (piece.time.start - left) / timedelta(minutes=1)
+        length = max(hours / 4, piece.time.length / timedelta(minutes=1))  # an instant can be seen too
+        bars.append(Bar(tone, round(offset, 1), round(length, 1), top, height, label))
+    step = hours // 6
+    labels_below = (f"{(left + timedelta(hours=step * each)).astimezone(zone):%H:%M}" for each in range(6))
+    return Strip(minutes=hours * 60, bars=tuple(bars), hours=tuple(labels_below))

@@ -40,6 +40,10 @@ class Hadir:
     def work(self) -> UnitOfWork:
         return UnitOfWork(self.engine)
 
+    def reading(self) -> UnitOfWork:
+        """For use cases that only read: they hold no writer up."""
+        return UnitOfWork(self.engine, writes=False)
+
 
 def hadir() -> Hadir:
     """Return the running application's configuration and engine."""

@@ -32,6 +32,7 @@ from central_server.db.queries.people import (
     read_person,
     stays_on,
 )
+from central_server.services.correct_attendance import schedule_of
 from central_server.services.give_badge import badge_of
 from central_server.services.manage_people import (
     PersonDetails,
@@ -67,20 +68,21 @@ def index() -> str:
 def detail(employee_id: str) -> str:
     person = _person(employee_id)
     now = local_now(person.site_id)
+    their_day = _business_date(employee_id)
     stays = stays_on(
-        db.session(), places(), employee_id, today(), gap=hadir().config.rules.unseen_after, now=now
+        db.session(), places(), employee_id, their_day, gap=hadir().config.rules.unseen_after, now=now
     )
-    days = days_of_person(db.session(), places(), employee_id, today())
+    days = days_of_person(db.session(), places(), employee_id, their_day)
     zone = places().timezone(person.site_id)
     shown = EventFilter(employee_id=employee_id)
     return render_template(
         "person.html",
         person=person,
         now=now,
-        today=today(),
+        today=their_day,
         stays=stays,
         stay_words=", ".join(f"{each.start:%H:%M}–{each.end:%H:%M}" for each in stays),
-        timeline=day_timeline(stays, today(), zone, now),
+        timeline=day_timeline(stays, their_day, zone, now),
         day_line=days[-1][1],
         columns=[_column(when, line) for when, line in days],
         tones=TONES,
@@ -103,6 +105,12 @@ def _held(employee_id: str) -> dict[str, Any]:
     if not user().may("badges.pin"):
         return {"held": None, "new_pin": ""}
     return {"held": badge_of(db.session(), employee_id), "new_pin": shown_once(employee_id, "pin")}
+
+
+def _business_date(employee_id: str) -> date:
+    """Return the person's business date now, as the board has it: of a night shift it is yesterday's."""
+    with hadir().reading() as work:
+        return schedule_of(work, employee_id, hadir().config.rules).business_date(utc_now())
 
 
 def _holders(employee_id: str) -> tuple[HolderLine, ...]:

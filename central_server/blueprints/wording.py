@@ -81,7 +81,9 @@ ATTENDANCE: Mapping[str, Word] = {
     "present": Word(lazy("Present"), "good", "dot"),
     "late": Word(lazy("Late"), "warn", "clock"),
     "absent": Word(lazy("Absent"), "bad", "triangle"),
-    "incomplete": Word(lazy("Incomplete"), "warn", "question", lazy("Seen once only: ask, then correct it.")),
+    "incomplete": Word(
+        lazy("Incomplete"), "warn", "question", lazy("No hours can be told: ask, then correct it.")
+    ),
     "leave": Word(lazy("On leave"), "idle", "calendar"),
     "holiday": Word(lazy("Holiday"), "idle", "calendar"),
     "off": Word(lazy("Day off"), "idle", "moon"),
@@ -99,6 +101,7 @@ CLOSE_REASONS: Mapping[str, LazyString] = {
     "on_leave": lazy("The person is on leave."),
     "not_followed": lazy("The person is not watched any more."),
     "back": lazy("It works again."),
+    "contradicted": lazy("Late news: the person was there after all."),
 }
 
 NOTIFICATIONS: Mapping[str, Word] = {
@@ -277,6 +280,10 @@ PROBLEMS: Mapping[str, LazyString] = {
     "in_future": lazy("That time has not come yet."),
     "camera_value": lazy("What a camera saw cannot be taken away. Give the right time, or a status."),
     "nothing_changed": lazy("Nothing was changed."),
+    "minutes_wrong": lazy("Give the overtime in minutes, 0 to 1440."),
+    "words_empty": lazy("Write down what the employee says."),
+    "answer_empty": lazy("Write down the answer."),
+    "settled_already": lazy("This has been answered already."),
     "email_wrong": lazy("That is not an e-mail address."),
     "already_listed": lazy("This address is on the list already."),
     "before_first_day": lazy("The last day cannot be before the first day."),

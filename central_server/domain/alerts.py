@@ -48,7 +48,7 @@ class CloseAlert:
     """The decision that the matter of an open alert is over."""
 
     alert_id: int
-    reason: str  # returned | off_shift | on_leave | not_followed | back
+    reason: str  # returned | off_shift | on_leave | not_followed | back | contradicted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,19 @@ class OpenOne:
     employee_id: str | None = None
     camera_id: str | None = None
     agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastAlert:
+    """An alert that said of somebody: unseen since last_seen, and now it is opened_at."""
+
+    alert_id: int
+    employee_id: str
+    opened_at: datetime  # the watermark it was opened at
+    last_seen: datetime
+    zone_id: str | None = None
+    role: str = ""  # what the person works as
+    contradicted_by: datetime | None = None  # what is known already
 
 
 _OVER = {
@@ -107,6 +120,24 @@ def alerts_for(
         business_date=after.business_date,
         last_seen=after.last_seen,
     )
+
+
+def contradiction(
+    alert: PastAlert, seen_at: Iterable[datetime], *, unseen_after: timedelta
+) -> datetime | None:
+    """Return the last sighting which shows that the alert was wrong, or None when all of this bears it out.
+
+    One is enough that lies so shortly before the alert that nobody had been missing for too long. What is
+    known already counts too, so that the order in which news arrive makes no difference. unseen_after: how
+    long the person could be unseen there.
+    """
+    known = [*seen_at, *([alert.contradicted_by] if alert.contradicted_by else [])]
+    against = (
+        each
+        for each in known
+        if alert.last_seen < each <= alert.opened_at and alert.opened_at - each <= unseen_after
+    )
+    return max(against, default=None)
 
 
 def outage_alerts(

@@ -43,6 +43,19 @@ _EN = {
     "page": "Page {page} of {pages}",
     "date": "Date",
     "is_provisional": "Provisional",
+    "in_area": "Hours in the area",
+    "span": "Hours from first to last",
+    "breaks": "Hours of unpaid breaks",
+    "overtime_min": "Overtime (min)",
+    "overtime_paid_min": "Overtime that counts (min)",
+    "leave_kind": "Leave",
+    "is_verified": "Certain",
+    "uncertain_note": "Nobody watched when it mattered; doubt counted for the person.",
+    "leave_annual": "annual leave",
+    "leave_sick": "sick leave",
+    "leave_maternity": "maternity leave",
+    "leave_unpaid": "unpaid leave",
+    "leave_trip": "business trip",
     "yes": "yes",
     "no": "no",
     "subject": "Attendance {site} {date}",
@@ -83,6 +96,19 @@ _ID = {
     "page": "Halaman {page} dari {pages}",
     "date": "Tanggal",
     "is_provisional": "Sementara",
+    "in_area": "Jam di area",
+    "span": "Jam dari masuk sampai keluar",
+    "breaks": "Jam istirahat tanpa upah",
+    "overtime_min": "Lembur (menit)",
+    "overtime_paid_min": "Lembur dihitung (menit)",
+    "leave_kind": "Cuti",
+    "is_verified": "Pasti",
+    "uncertain_note": "Tidak terpantau saat menentukan; keraguan menguntungkan karyawan.",
+    "leave_annual": "cuti tahunan",
+    "leave_sick": "sakit",
+    "leave_maternity": "cuti melahirkan",
+    "leave_unpaid": "cuti tanpa upah",
+    "leave_trip": "perjalanan dinas",
     "yes": "ya",
     "no": "tidak",
     "subject": "Kehadiran {site} {date}",
@@ -112,6 +138,13 @@ def spoken(language: str) -> str:
 def words(language: str) -> Mapping[str, str]:
     """Return the report's words."""
     return _ID if spoken(language) == "id" else _EN
+
+
+def leave_words(kind: str, language: str) -> str:
+    """Return what a kind of leave is called; nothing for plain leave, and a company's own word as it is."""
+    if kind in ("", "leave"):
+        return ""
+    return words(language).get(f"leave_{kind}", kind)
 
 
 def long_date(day: date, language: str) -> str:

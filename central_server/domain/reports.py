@@ -32,6 +32,13 @@ class ReportRow:
     late_min: int
     early_leave_min: int
     is_provisional: bool
+    seconds: int = 0  # in the area
+    span_seconds: int = 0  # from first in to last out
+    break_seconds: int = 0  # unpaid
+    overtime_min: int = 0
+    overtime_paid_min: int = 0  # of it, what counts as work
+    leave_kind: str = ""  # domain.shifts.LeaveKind, on a day of leave
+    is_verified: bool = True  # False: nobody watched when it mattered, and doubt counted for the person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,13 @@ def report_row(
         late_min=day.late_min,
         early_leave_min=day.early_leave_min,
         is_provisional=day.is_provisional,
+        seconds=day.seconds,
+        span_seconds=day.span_seconds,
+        break_seconds=day.break_seconds,
+        overtime_min=day.overtime_min,
+        overtime_paid_min=day.overtime_paid_min,
+        leave_kind=day.leave_kind,
+        is_verified=day.is_verified,
     )
 
 

@@ -62,7 +62,7 @@ def correct_day(
     if not made:
         raise PersonRefused("reason", "nothing_changed")
     for field, old, new in made:
-        if not new and not _is_corrected(work, employee_id, day, field):
+        if not new and not value_in_force(work, employee_id, day, field):
             raise PersonRefused(field.removesuffix("_ts"), "camera_value")
         work.session.add(
             AttendanceCorrection(
@@ -95,8 +95,10 @@ def _check_times(before: DayValues, after: DayValues, now: datetime) -> None:
         raise PersonRefused("last_out", "order_wrong")
 
 
-def _is_corrected(work: UnitOfWork, employee_id: str, day: date, field: str) -> bool:
-    """Tell whether a correction of this value is in force; only that can be taken back."""
+def value_in_force(work: UnitOfWork, employee_id: str, day: date, field: str) -> str:
+    """Return what HR says of a value, empty when it is left as it follows; only what is said can be taken
+    back.
+    """
     latest = (
         select(AttendanceCorrection.after)
         .where(
@@ -107,7 +109,7 @@ def _is_corrected(work: UnitOfWork, employee_id: str, day: date, field: str) -> 
         .order_by(AttendanceCorrection.id.desc())
         .limit(1)
     )
-    return bool(work.session.scalar(latest))
+    return work.session.scalar(latest) or ""
 
 
 def _text(instant: datetime | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from central_server.domain.clocks import Boots, boots_from, dated, is_undated
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
+from central_server.services.contradict_alerts import contradict_alerts
 from central_server.services.keep_watch import note_lost
 from central_server.services.place_events import Places, note_hidden, without_name
 from central_server.services.recompute_attendance import PersonDay, recompute_days
@@ -207,7 +208,8 @@ def _plain_row(event: RecognitionEvent) -> dict[str, Any]:
 
 
 def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: datetime) -> None:
-    """Move the presence of everybody seen, and close the alerts about who is back."""
+    """Move the presence of everybody seen, and close the alerts about who is back, or never was away."""
+    taken_back = contradict_alerts(work, sightings, batch.rules, now=now)
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
     moved: set[str] = set()
     changed: set[str] = set()  # in more than when they were seen: everything is to be asked of them
@@ -224,6 +226,10 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             changed.add(seen.employee_id)
         if not seen.is_late and after.last_seen != before.last_seen:
             is_back.add(seen.employee_id)
+    for employee_id in taken_back & known.keys():  # who is missing all the same is missing anew
+        known[employee_id] = replace(known[employee_id], episode=known[employee_id].episode + 1)
+        moved.add(employee_id)
+        changed.add(employee_id)
     presence.put(
         work.session, *(known[employee_id] for employee_id in sorted(moved)), in_time=moved - changed
     )

@@ -257,7 +257,7 @@ def test_an_alert_tells_its_whole_story(world):
 def test_a_correction_lies_over_what_the_cameras_saw(world):
     """It needs a reason, the day is computed again, and who did it is on the page."""
     client, day = world.client("hr"), date(2026, 11, 20)
-    url = f"/attendance/{day}/EMP001"
+    url = f"/attendance/{day}/EMP001/correct"
     assert "This is needed." in post(client, url, {"first_in": "08:01", "last_out": "17:02"}).text
     for last_out in ("08:00", "17:30"):
         times = {"first_in": "17:30", "last_out": last_out, "reason": "mistyped"}
@@ -277,7 +277,7 @@ def test_a_correction_lies_over_what_the_cameras_saw(world):
 def test_a_correction_of_the_status_can_be_taken_back(world):
     """Absent has no hours; back to what follows from the times, the hours are there again."""
     client, day = world.client("hr"), date(2026, 11, 20)
-    url = f"/attendance/{day}/EMP001"
+    url = f"/attendance/{day}/EMP001/correct"
     times = {"first_in": "08:01", "last_out": "17:02"}
 
     def row():
@@ -298,7 +298,7 @@ def test_a_correction_cannot_be_of_a_time_to_come(world):
     client = world.client("hr")
     day = datetime.now(UTC).date() + timedelta(days=2)
     times = {"first_in": "08:00", "last_out": "17:00", "reason": "early"}
-    assert "has not come yet" in post(client, f"/attendance/{day}/EMP001", times).text
+    assert "has not come yet" in post(client, f"/attendance/{day}/EMP001/correct", times).text
 
 
 def test_a_half_typed_year_is_no_error(world):

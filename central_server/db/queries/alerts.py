@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Agent, Alert, DeliveryAttempt, Employee, Notification
+from central_server.db.models import Agent, Alert, DeliveryAttempt, Employee, Event, Notification
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 
@@ -23,6 +23,7 @@ class AlertLine:
     opened: datetime | None  # local
     closed: datetime | None  # local
     close_reason: str
+    contradicted_by: datetime | None  # local: seen then, so it was wrong
     acknowledged: datetime | None  # local
     acknowledged_by: str
     told: str  # who was told
@@ -59,6 +60,8 @@ class AlertStory:
     line: AlertLine
     log: str
     last_seen: datetime | None  # local
+    seen_by: str  # the camera of the sighting that contradicts it
+    day: date | None  # the business date it is about
     told: tuple[Told, ...]
 
 
@@ -126,6 +129,7 @@ def _line(
         opened=places.local(row.ts, row.site_id),
         closed=places.local(row.closed_at, row.site_id),
         close_reason=row.close_reason,
+        contradicted_by=places.local(row.contradicted_by, row.site_id),
         acknowledged=places.local(row.acknowledged_at, row.site_id),
         acknowledged_by=row.acknowledged_by,
         told=", ".join(sorted(names)) or row.supervisor_name,
@@ -149,8 +153,28 @@ def read_alert(session: Session, places: Places, alert_id: int, team: Team) -> A
         line=alert_lines(session, places, [row])[0],
         log=row.log,
         last_seen=places.local(row.last_seen, row.site_id),
+        seen_by=_seen_by(session, places, row),
+        day=_day_of(row),
         told=tuple(_told(each, attempts.get(each.notification_id, []), places, row.site_id) for each in sent),
     )
+
+
+def _seen_by(session: Session, places: Places, row: Alert) -> str:
+    """Return which camera saw the person after all."""
+    if row.contradicted_by is None:
+        return ""
+    query = select(Event.camera_id).where(
+        Event.employee_id == row.employee_id, Event.last_seen == row.contradicted_by
+    )
+    return places.camera_name(session.scalar(query.limit(1)))
+
+
+def _day_of(row: Alert) -> date | None:
+    """Return the business date that the key of an alert about a person tells."""
+    try:
+        return date.fromisoformat(row.dedupe_key.rsplit(":", 2)[-2]) if row.employee_id else None
+    except (ValueError, IndexError):
+        return None
 
 
 def _told(row: Notification, attempts: list[DeliveryAttempt], places: Places, site_id: str) -> Told:

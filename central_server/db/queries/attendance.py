@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
@@ -22,12 +23,20 @@ class DayLine:
     employee_id: str
     name: str
     department: str
+    timezone: tzinfo | None  # in which the day was judged, and its times are told
     status: str  # domain.attendance.Status, or none: nothing is recorded for this day
     first_in: datetime | None  # local
     last_out: datetime | None  # local; None while the person is in the area
     work_seconds: int | None
     late_min: int
     early_leave_min: int
+    seconds: int  # in the area
+    span_seconds: int
+    break_seconds: int
+    overtime_min: int
+    overtime_paid_min: int
+    leave_kind: str
+    is_verified: bool
     is_provisional: bool
     is_corrected: bool
 
@@ -38,6 +47,11 @@ class Day:
     lines: tuple[DayLine, ...]
     counts: Mapping[str, int]
     work_seconds: int
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """Return of whom the day is not certain, because nobody watched when it mattered."""
+        return tuple(each.employee_id for each in self.lines if not each.is_verified)
 
     @property
     def is_provisional(self) -> bool:
@@ -102,17 +116,25 @@ def _rank(status: str) -> int:
 
 def _line(row: Row[Any], places: Places, is_corrected: bool) -> DayLine:
     kept: Attendance | None = row.Attendance
-    site_id = kept.site_id if kept else row.site_id
+    zone = ZoneInfo(kept.timezone) if kept and kept.timezone else places.timezone(row.site_id)
     return DayLine(
         employee_id=row.employee_id,
         name=row.name,
         department=row.department,
+        timezone=zone,
         status=kept.status if kept else "none",
-        first_in=places.local(kept.first_in_ts, site_id) if kept else None,
-        last_out=places.local(kept.last_out_ts, site_id) if kept else None,
+        first_in=kept.first_in_ts.astimezone(zone) if kept and kept.first_in_ts else None,
+        last_out=kept.last_out_ts.astimezone(zone) if kept and kept.last_out_ts else None,
         work_seconds=kept.work_seconds if kept else None,
         late_min=kept.late_min if kept else 0,
         early_leave_min=kept.early_leave_min if kept else 0,
+        seconds=kept.seconds if kept else 0,
+        span_seconds=kept.span_seconds if kept else 0,
+        break_seconds=kept.break_seconds if kept else 0,
+        overtime_min=kept.overtime_min if kept else 0,
+        overtime_paid_min=kept.overtime_paid_min if kept else 0,
+        leave_kind=kept.leave_kind if kept else "",
+        is_verified=kept.is_verified if kept else True,
         is_provisional=kept.is_provisional if kept else False,
         is_corrected=is_corrected,
     )

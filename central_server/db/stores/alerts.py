@@ -1,6 +1,6 @@
 """Alerts and the messages about them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Alert, Notification
-from central_server.domain.alerts import OpenAlert, OpenOne
+from central_server.db.models import Alert, Employee, Notification
+from central_server.domain.alerts import Kind, OpenAlert, OpenOne, PastAlert
 
 
 def open_ones(session: Session, site_id: str) -> list[OpenOne]:
@@ -65,6 +65,40 @@ def close(session: Session, alert_id: int, reason: str, now: datetime) -> None:
         .where(Notification.alert_id == alert_id, Notification.state == "pending")
         .values(state="cancelled", updated_at=now)
     )
+
+
+def out_of_area_since(session: Session, employee_ids: Collection[str], since: datetime) -> list[PastAlert]:
+    """Return the alerts about those people, open or closed, that were opened at since or later."""
+    wanted = (
+        select(Alert, Employee.role)
+        .join(Employee)
+        .where(
+            Alert.employee_id.in_(employee_ids),
+            Alert.kind == Kind.OUT_OF_AREA.value,
+            Alert.ts >= since,
+            Alert.last_seen.is_not(None),
+        )
+    )
+    return [
+        PastAlert(
+            alert_id=row.alert_id,
+            employee_id=row.employee_id or "",
+            opened_at=row.ts,
+            last_seen=row.last_seen or row.ts,
+            zone_id=row.zone_id,
+            role=role or "",
+            contradicted_by=row.contradicted_by,
+        )
+        for row, role in session.execute(wanted)
+    ]
+
+
+def note_contradiction(session: Session, alert_id: int, seen_at: datetime, now: datetime) -> bool:
+    """Write down which sighting shows that the alert was wrong, and close it; say whether it was open."""
+    is_open = session.scalar(select(Alert.state).where(Alert.alert_id == alert_id)) == "open"
+    session.execute(update(Alert).where(Alert.alert_id == alert_id).values(contradicted_by=seen_at))
+    close(session, alert_id, "contradicted", now)
+    return is_open
 
 
 def enqueue(session: Session, message: Mapping[str, Any], *, now: datetime, expires_at: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from central_server.db.models import AttendanceCorrection, HrisPush
 from central_server.domain.attendance import Attendance, Correction, Status
 
 _KEY = ("employee_id", "business_date")
+GROWS_FOR = timedelta(hours=1)  # a revision, since its last change
 
 
 def get(session: Session, employee_id: str, day: date) -> Attendance | None:
@@ -29,7 +30,8 @@ def of_day(session: Session, employee_ids: Collection[str], day: date) -> dict[s
 def put(session: Session, day: Attendance, *, now: datetime) -> bool:
     """Store the row if anything in it changed; say whether it did.
 
-    What was final, or has been given to the HRIS, becomes a new revision that tells what changed.
+    What was final, or has been given to the HRIS, becomes a new revision that tells what changed. What comes
+    piece by piece, as when an agent sends a backlog, is one revision.
     """
     row = _row(session, day.employee_id, day.business_date)
     values = asdict(day) | {"status": day.status.value}
@@ -43,9 +45,9 @@ def put(session: Session, day: Attendance, *, now: datetime) -> bool:
     }
     if not changed:
         return False
-    if not row.is_provisional or _is_pushed(session, row):
+    if _is_told(row, now) or _is_pushed(session, row):
         row.revision, row.changes = row.revision + 1, changed
-    elif row.revision > 1:  # nobody has seen this revision yet: it goes on growing
+    elif row.revision > 1:  # it goes on growing
         row.changes = {**changed, **{name: _grown(row.changes, name, changed) for name in row.changes}}
     for name, value in values.items():
         setattr(row, name, value)
@@ -70,6 +72,12 @@ def revision(session: Session, employee_id: str, day: date) -> int:
 
 def _row(session: Session, employee_id: str, day: date) -> Row | None:
     return session.scalar(select(Row).where(Row.employee_id == employee_id, Row.business_date == day))
+
+
+def _is_told(row: Row, now: datetime) -> bool:
+    """Tell whether somebody may have looked at the row as it is: it is final, and not just being revised."""
+    is_growing = row.revision > 1 and now - row.updated_at <= GROWS_FOR
+    return not row.is_provisional and not is_growing
 
 
 def _is_pushed(session: Session, row: Row) -> bool:

@@ -1,0 +1,73 @@
+"""One person-day at hand while it is explained: the evidence beside what it comes to."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from central_server.domain.attendance import AWAY, DayAccount
+from central_server.domain.evidence import Evidence, Look, Step
+
+
+class View:
+    """The evidence of one person-day beside what it comes to."""
+
+    def __init__(self, evidence: Evidence, account: DayAccount) -> None:
+        self.evidence, self.account = evidence, account
+        self.facts, self.day = evidence.facts, account.attendance
+        self.shift_day, self.stays = account.shift_day, account.stays
+        self.timezone = self.facts.timezone or self.facts.schedule.timezone
+        self.schedule = replace(self.facts.schedule, timezone=self.timezone)
+        self.leave = self.schedule.leave_on(self.facts.business_date)
+        self.is_holiday = self.schedule.is_holiday(self.facts.business_date)
+        made = sorted(evidence.corrections, key=lambda each: each.made_at)
+        latest = {each.field: each for each in made}  # the last one for a field counts
+        self.said = {name: each for name, each in latest.items() if each.after}
+        self.first = self.day.first_in_ts
+        self.is_here = self.first is not None and self.day.last_out_ts is None
+        self.last = self.day.last_out_ts or (self.stays[-1].end if self.is_here and self.stays else None)
+
+    @property
+    def is_working(self) -> bool:
+        return self.shift_day is not None and not self.is_holiday
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether HR says that the person was not at work: then there are no times."""
+        said = self.said.get("status")
+        return said is not None and said.after in AWAY
+
+    @property
+    def has_both_times(self) -> bool:
+        """Tell whether anything can be counted: from a first to a last time."""
+        return self.first is not None and self.last is not None and self.first <= self.last
+
+    @property
+    def was_at_work(self) -> bool:
+        shift_day = self.shift_day
+        if shift_day is None or self.first is None or self.last is None:
+            return False
+        return self.first < shift_day.ends_at and self.last > shift_day.starts_at
+
+    def not_expected(self) -> Step | None:
+        """Return why the person did not have to come, or None."""
+        if self.shift_day is None:
+            return Step("no_shift")
+        if self.is_holiday:
+            return Step("is_holiday", {"name": self.evidence.holiday})
+        if self.leave:
+            return self.leave_step()
+        known_at = self.facts.known_at
+        if known_at and known_at > self.shift_day.starts_at + self.shift_day.shift.late_grace:
+            return Step("new_on_record", {"known": known_at})
+        return None
+
+    def leave_step(self) -> Step:
+        assert self.leave is not None
+        values = {"kind": str(self.leave.kind), "first": self.leave.first_on, "last": self.leave.last_on}
+        return Step("on_leave", values)
+
+    def look_at(self, at: datetime) -> Look | None:
+        return next((each for each in self.evidence.looks if each.at == at), None)
+
+
+def minutes(length: timedelta) -> int:
+    return int(length.total_seconds() // 60)
