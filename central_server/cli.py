@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from central_server import agent_commands, commands, processes, table_commands
+from central_server import agent_commands, commands, processes, table_commands, working_time_commands
 from central_server.config import ServerConfig, read_server_config
 from common import logs
 from common.settings import SettingsError
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _people(add)
     table_commands.add_commands(add)
     _places(add)
+    _working_time(add)
     _days(add)
     _agents(add)
     return top
@@ -106,17 +107,6 @@ def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
     new.add_argument("--report-at", help="local time of the daily report, e.g. 17:30")
     new.set_defaults(command=commands.add_site)
 
-    shift = add("shift", help="working hours").add_subparsers(required=True, metavar="ACTION")
-    new = shift.add_parser("set", help="make or change a shift, and make it the site's")
-    new.add_argument("id", help="a short name: a-z, 0-9 and '-'")
-    new.add_argument("name")
-    new.add_argument("--site", required=True)
-    new.add_argument("--starts", required=True, help="local time, e.g. 08:00")
-    new.add_argument("--ends", required=True, help="local time; at or before --starts it is the next day's")
-    new.add_argument("--weekdays", default="mon-fri", help="mon-fri (default), or mon,wed,fri")
-    new.add_argument("--grace-min", type=int, default=10, help="minutes that do not count as late (10)")
-    new.set_defaults(command=commands.set_shift)
-
     code = add("join-code", help="a one-time code with which an agent joins a site")
     code.add_argument("--site", required=True, help="the short name of the site that the agent belongs to")
     code.add_argument(
@@ -127,6 +117,33 @@ def _places(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     code.add_argument("--no-qr", action="store_true", help="print only the link, without the code to scan")
     code.set_defaults(command=commands.join_code)
+
+
+def _working_time(add: Callable[..., argparse.ArgumentParser]) -> None:
+    shift = add("shift", help="working hours").add_subparsers(required=True, metavar="ACTION")
+    new = shift.add_parser("set", help="make or change a shift, and make it the site's")
+    new.add_argument("id", help="a short name: a-z, 0-9 and '-'")
+    new.add_argument("name")
+    new.add_argument("--site", required=True)
+    new.add_argument("--starts", required=True, help="local time, e.g. 08:00")
+    new.add_argument("--ends", required=True, help="local time; at or before --starts it is the next day's")
+    new.add_argument("--weekdays", default="mon-fri", help="mon-fri (default), or mon,wed,fri")
+    new.add_argument("--grace-min", type=int, default=10, help="minutes that do not count as late (10)")
+    for option, words in (("--early-in", "before the start (120)"), ("--late-out", "after the end (240)")):
+        new.add_argument(
+            option, type=int, metavar="MIN", help=f"who is seen so long {words} is seen for this shift"
+        )
+    new.set_defaults(command=working_time_commands.set_shift)
+
+    days = add("holidays", help="days on which nobody has to work").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    take = days.add_parser("indonesia", help="take over Indonesia's national holidays and collective leave")
+    take.add_argument("--year", type=int, required=True)
+    take.add_argument("--site", default="", help="for this site only (default: for every site)")
+    take.add_argument("--no-collective", action="store_true", help="leave collective leave out")
+    take.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    take.set_defaults(command=working_time_commands.take_indonesia)
 
 
 def _agents(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -34,7 +34,6 @@ from central_server.services.manage_users import add_user as add_account
 from central_server.services.purge_expired import purge_expired
 from central_server.services.recompute_attendance import recompute_range
 from central_server.services.resign_employee import UnknownEmployee, resign_employee
-from central_server.services.set_shift import Hours, set_site_shift, weekdays_of
 from common.ids import is_slug
 from common.join_link import JoinLink
 from common.pairing import ca_hash, certificate_in
@@ -174,26 +173,6 @@ def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
             work, _actor(), "attendance.recompute", f"{given.first} {given.last}", now=_now(), days=len(days)
         )
     print(f"{len(days)} person-days were recomputed.")
-    return 0
-
-
-def set_shift(config: ServerConfig, given: argparse.Namespace) -> int:
-    if not is_slug(given.id):
-        raise CommandError(f"{given.id!r} may hold only a-z, 0-9 and '-', at most 32.")
-    if not 0 <= given.grace_min <= 240:
-        raise CommandError("--grace-min must be between 0 and 240.")
-    try:
-        days = weekdays_of(given.weekdays)
-    except ValueError as error:
-        raise CommandError(f"{error}.") from error
-    starts, ends = _time(given.starts), _time(given.ends)
-    hours = Hours(name=given.name, starts=starts, ends=ends, weekdays=days, grace_min=given.grace_min)
-    with _work(config) as work:
-        _require_site(work, given.site)
-        is_new = set_site_shift(work, given.site, given.id, hours)
-    print(
-        f"{given.name}: {starts:%H:%M} to {ends:%H:%M}, {', '.join(days)}; {'made' if is_new else 'changed'}."
-    )
     return 0
 
 

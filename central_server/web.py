@@ -26,21 +26,31 @@ from central_server.blueprints import (
     agent_link,
     agent_pictures,
     alerts,
+    assignments,
     attendance,
     auth,
+    badges,
+    breaks,
     cameras,
     configuration,
     dashboard,
     exchange,
     faces,
     health,
+    holidays,
     joining,
+    kiosk,
+    kiosks,
     organisation,
     people,
     photos,
+    ramadan,
     reports,
     revocation,
+    roster,
+    rotations,
     settings,
+    shifts,
     standing,
     unreadable,
     webhooks,
@@ -61,6 +71,12 @@ CSP = {
     "base-uri": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
+}
+NOTHING_WATCHED = {  # a kiosk's page alone asks for a camera
+    "camera": "()",
+    "microphone": "()",
+    "geolocation": "()",
+    "browsing-topics": "()",
 }
 UPLOAD_LIMIT = 40 * 1024 * 1024  # bytes of one request: several photos from a phone
 
@@ -85,6 +101,7 @@ def create_app(config: ServerConfig) -> Flask:
         session_cookie_samesite="Lax",
         referrer_policy="same-origin",
         frame_options="DENY",
+        permissions_policy=NOTHING_WATCHED,
     )
     access.install_access(app)
     _register(app)
@@ -143,6 +160,7 @@ def _register(app: Flask) -> None:
         auth,
         dashboard,
         people,
+        badges,
         standing,
         organisation,
         exchange,
@@ -154,13 +172,16 @@ def _register(app: Flask) -> None:
         configuration,
         joining,
         revocation,
+        kiosks,
         unreadable,
         reports,
         settings,
+        *(roster, shifts, rotations, assignments, breaks, holidays, ramadan),
     ):
         app.register_blueprint(page.blueprint)
     agents = (agent_joining, agent_account, agent_link, agent_gallery, agent_config, agent_pictures)
-    for machine in (*agents, health, webhooks):  # their callers have no cookies that could be abused
+    # Their callers have no cookies that could be abused; a kiosk's goes with no other site's request.
+    for machine in (*agents, health, webhooks, kiosk):
         csrf.exempt(machine.blueprint)
         app.register_blueprint(machine.blueprint)
 

@@ -81,3 +81,20 @@ def day_timeline(stays: Sequence[Interval], day: date, zone: tzinfo, now: dateti
 
 def _hour(moment: datetime, midnight: datetime) -> float:
     return (moment - midnight) / timedelta(hours=1)
+
+
+WEEK_MINUTES = 7 * 24 * 60
+
+
+def week_bars(starts: time, ends: time, days: Iterable[int], tone: str = "good") -> tuple[Piece, ...]:
+    """Return the working time of a week as pieces in minutes from Monday 00:00; Sunday's night goes round."""
+    pieces = []
+    begins = starts.hour * 60 + starts.minute
+    length = (ends.hour * 60 + ends.minute - begins) % (24 * 60) or 24 * 60
+    words = f"{starts:%H:%M}–{ends:%H:%M}"
+    for day in sorted(days):
+        offset = day * 24 * 60 + begins
+        pieces.append(Piece(tone, offset, min(length, WEEK_MINUTES - offset), words))
+        if offset + length > WEEK_MINUTES:
+            pieces.append(Piece(tone, 0, offset + length - WEEK_MINUTES, words))
+    return tuple(pieces)

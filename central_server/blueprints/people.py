@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from central_server.blueprints import wording
 from central_server.blueprints.alerts import STATE_WORDS
+from central_server.blueprints.badges import shown_once
 from central_server.blueprints.charts import column, day_timeline
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import day as day_words
@@ -31,6 +32,7 @@ from central_server.db.queries.people import (
     read_person,
     stays_on,
 )
+from central_server.services.give_badge import badge_of
 from central_server.services.manage_people import (
     PersonDetails,
     PersonRefused,
@@ -65,7 +67,9 @@ def index() -> str:
 def detail(employee_id: str) -> str:
     person = _person(employee_id)
     now = local_now(person.site_id)
-    stays = stays_on(db.session(), places(), employee_id, today(), gap=hadir().config.rules.unseen_after)
+    stays = stays_on(
+        db.session(), places(), employee_id, today(), gap=hadir().config.rules.unseen_after, now=now
+    )
     days = days_of_person(db.session(), places(), employee_id, today())
     zone = places().timezone(person.site_id)
     shown = EventFilter(employee_id=employee_id)
@@ -85,12 +89,20 @@ def detail(employee_id: str) -> str:
         alerts=alerts_of(db.session(), places(), employee_id, limit=6),
         consent_text=consent_text(),
         holders=_holders(employee_id),
+        **_held(employee_id),
         superiors=superiors_of(db.session(), employee_id),
         leaves=leaves_of(db.session(), employee_id, since=today()),
         leave_kinds=LEAVE_KINDS,
         hold_words=wording.HOLDS,
         **STATE_WORDS,
     )
+
+
+def _held(employee_id: str) -> dict[str, Any]:
+    """Return what the person punches with, and a PIN that was just made, for those who may give one."""
+    if not user().may("badges.pin"):
+        return {"held": None, "new_pin": ""}
+    return {"held": badge_of(db.session(), employee_id), "new_pin": shown_once(employee_id, "pin")}
 
 
 def _holders(employee_id: str) -> tuple[HolderLine, ...]:

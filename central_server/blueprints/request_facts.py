@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from flask import g, request
+from flask import Response, after_this_request, g, request
 
 from central_server.blueprints.access import SignedIn
 from central_server.blueprints.extensions import db, hadir, utc_now
@@ -59,3 +59,12 @@ def day_asked(name: str = "date") -> date:
 def is_background() -> bool:
     """Tell whether the page's own script asks."""
     return request.headers.get("X-Requested-With") == "hadir"
+
+
+def keep_no_copy() -> None:
+    """Let nobody get the page of this request back from the browser: something on it is shown only once."""
+
+    @after_this_request
+    def mark(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        return response

@@ -15,6 +15,13 @@ TABLES: Mapping[str, tuple[LazyString, LazyString]] = {
     "employees": (lazy("Employees"), lazy("Everybody, with department, phone, site and zones.")),
     "hierarchy": (lazy("Superiors"), lazy("Who is told about whom, from when to when.")),
     "leaves": (lazy("Leave and trips"), lazy("Whole days on which somebody is not expected.")),
+    "shifts": (lazy("Shifts"), lazy("From when to when people work, and on which days.")),
+    "rotations": (lazy("Rotations"), lazy("Shifts that follow each other day by day and begin again.")),
+    "assignments": (
+        lazy("Who works when"),
+        lazy("The default of each site, and people's own."),
+    ),
+    "breaks": (lazy("Breaks"), lazy("Lunch, prayers, Friday prayer, Ramadan: when nobody is missing.")),
     "holidays": (lazy("Holidays"), lazy("National days, collective leave and the company's own.")),
 }
 
@@ -53,6 +60,32 @@ COLUMNS: Mapping[str, LazyString] = {
     "leaves.first_on": lazy("The first day. It tells the leaves of one person apart."),
     "leaves.last_on": lazy("The last day."),
     "leaves.note": lazy("Anything you want to keep with it."),
+    "shifts.shift_id": lazy("A short name of a-z, 0-9 and '-'. It cannot be changed later."),
+    "shifts.ends": lazy("At or before the start it means the next day: 22:00 to 06:00 is a night."),
+    "shifts.weekdays": lazy("mon-fri, or mon,wed,fri. In a rotation they do not count."),
+    "shifts.early_in_min": lazy("Who is seen this long before the start has come for this shift."),
+    "shifts.late_out_min": lazy("Who is seen this long after the end was still at work."),
+    "shifts.late_grace_min": lazy("Minutes that are not yet late."),
+    "shifts.early_leave_grace_min": lazy("Minutes that are not yet left early."),
+    "rotations.rotation_id": lazy("A short name of a-z, 0-9 and '-'. It cannot be changed later."),
+    "rotations.starts_on": lazy("A day on which the pattern begins. It goes on in both directions."),
+    "rotations.pattern": lazy("Short names of shifts, and off for a day off, one a day, with commas."),
+    "assignments.employee_id": lazy("The code of the employee. Empty: the default of the site."),
+    "assignments.shift_id": lazy("The short name of a shift. Either this or a rotation."),
+    "assignments.rotation_id": lazy("The short name of a rotation. Either this or a shift."),
+    "assignments.valid_from": lazy("Empty: always. What begins later replaces it from that day."),
+    "assignments.valid_to": lazy(
+        "Empty: until something newer begins. After this day what was there before counts."
+    ),
+    "breaks.shift_id": lazy("The short name of a shift. Empty: every shift."),
+    "breaks.name": lazy(
+        "A break with dates replaces the one of the same name on those dates, for example Lunch."
+    ),
+    "breaks.weekdays": lazy("mon-fri, or mon,wed,fri. Empty: every day."),
+    "breaks.is_paid": lazy("yes: it counts as work, for example a short prayer."),
+    "holidays.kind": lazy("national, collective or company."),
+    "holidays.site_id": lazy("The short name of the site. Empty: every site."),
+    "holidays.is_certain": lazy("no: foreseen, and not announced yet."),
 }
 
 PROBLEMS: Mapping[str, LazyString] = {
@@ -87,6 +120,12 @@ PROBLEMS: Mapping[str, LazyString] = {
     "own_superior": lazy("Nobody can be their own superior."),
     "circular": lazy("Then this person and %(value)s would be above each other."),
     "level_taken": lazy("%(value)s has that level on some of these days. End that first."),
+    "no_shift": lazy("There is no shift %(value)s."),
+    "no_rotation": lazy("There is no rotation %(value)s."),
+    "off_is_taken": lazy("A shift cannot be called off: that is the word for a day off."),
+    "one_of_two": lazy("Choose a shift or a rotation."),
+    "same_start": lazy("From the same day, and on a same weekday, %(value)s is given too."),
+    "same_name": lazy("Two breaks called %(value)s begin on one day and share a weekday. Rename one."),
     "overlaps": lazy("It overlaps the leave that begins on %(value)s."),
 }
 

@@ -27,6 +27,9 @@ PRESENCE: Mapping[str, Word] = {
     ),
     "elsewhere": Word(lazy("At another site"), "good", "dot", lazy("Seen at a site that is not their own.")),
     "not_arrived": Word(lazy("Not arrived"), "info", "ring", lazy("Not seen yet today.")),
+    "punched_out": Word(
+        lazy("Clocked out"), "idle", "leave", lazy("Clocked out at a kiosk before the end of the shift.")
+    ),
     "off_shift": Word(lazy("Off shift"), "idle", "moon", lazy("Outside working hours.")),
     "on_break": Word(lazy("On break"), "idle", "pause", lazy("Not seen, during a break.")),
     "on_leave": Word(lazy("On leave"), "idle", "calendar", lazy("On leave today.")),
@@ -34,7 +37,7 @@ PRESENCE: Mapping[str, Word] = {
         lazy("Can't tell"), "warn", "question", lazy("Camera down, so nobody can say. No alert is sent.")
     ),
     "not_enrolled": Word(
-        lazy("Not enrolled"), "idle", "dash", lazy("No accepted photo or no consent, so not recognised.")
+        lazy("Not enrolled"), "idle", "dash", lazy("No accepted photo or no consent, and no badge.")
     ),
 }
 # Where the filter and the big numbers put each of them.
@@ -43,7 +46,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "out": ("out_of_area",),
     "unsure": ("no_coverage",),
     "absent": ("not_arrived",),
-    "away": ("off_shift", "on_break", "on_leave"),
+    "away": ("off_shift", "punched_out", "on_break", "on_leave"),
     "blank": ("not_enrolled",),
 }
 GROUP_WORDS: Mapping[str, Word] = {
@@ -59,6 +62,8 @@ EVENTS: Mapping[str, Word] = {
     "seen": Word(lazy("Came into view"), "good", "enter"),
     "still": Word(lazy("Still in view"), "idle", "dot"),
     "left": Word(lazy("Left the view"), "info", "leave"),
+    "in": Word(lazy("Clocked in"), "good", "enter"),
+    "out": Word(lazy("Clocked out"), "info", "leave"),
     "unknown": Word(lazy("Unknown face"), "warn", "question"),
     "gap": Word(lazy("Gap: some events were lost"), "bad", "triangle"),
 }
@@ -217,6 +222,15 @@ CAMERA_REASONS: Mapping[str, LazyString] = {
     "moved": lazy("The camera has been moved. Point it where it was."),
 }
 
+KIOSKS: Mapping[str, Word] = {
+    "waiting": Word(lazy("Link not opened yet"), "info", "clock"),
+    "online": Word(lazy("In use"), "good", "dot"),
+    "silent": Word(
+        lazy("Silent"), "bad", "triangle", lazy("Is the tablet on, its page open, and its network there?")
+    ),
+    "revoked": Word(lazy("Shut out"), "idle", "dash"),
+}
+
 REPORTS: Mapping[str, Word] = {
     "due": Word(lazy("Being made"), "info", "clock"),
     "ready": Word(lazy("Ready"), "good", "check"),
@@ -233,6 +247,7 @@ ROLE_WORDS: Mapping[str, LazyString] = {
 }
 ENROLMENT: Mapping[str, Word] = {
     "enrolled": Word(lazy("Enrolled"), "good", "check"),
+    "badge": Word(lazy("Badge or PIN"), "good", "check", lazy("Clocks in and out at a kiosk instead.")),
     "checking": Word(lazy("Photos being checked"), "info", "clock"),
     "no_photo": Word(lazy("No usable photo"), "warn", "question"),
     "no_consent": Word(lazy("No consent"), "warn", "dash"),
@@ -265,6 +280,8 @@ PROBLEMS: Mapping[str, LazyString] = {
     "email_wrong": lazy("That is not an e-mail address."),
     "already_listed": lazy("This address is on the list already."),
     "before_first_day": lazy("The last day cannot be before the first day."),
+    "unknown_site": lazy("That site does not exist."),
+    "zone_elsewhere": lazy("That zone is at another site."),
     "no_address": lazy("Give a phone number or an e-mail address."),
 }
 
@@ -288,6 +305,7 @@ FOR_TEMPLATES: Mapping[str, Mapping[str, Any]] = {
     "camera_reasons": CAMERA_REASONS,
     "report_words": REPORTS,
     "role_words": ROLE_WORDS,
+    "kiosk_words": KIOSKS,
     "enrolment_words": ENROLMENT,
 }
 

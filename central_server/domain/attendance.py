@@ -9,7 +9,14 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from central_server.domain.intervals import NOTHING, Interval, cut, joined, total
-from central_server.domain.proof import arrival_at_best, departure_at_best, is_absence_believable
+from central_server.domain.proof import (
+    arrival_at_best,
+    departure_at_best,
+    gaps_within,
+    is_absence_believable,
+    is_absence_certain,
+    unseen_at_most,
+)
 from central_server.domain.shifts import Schedule, ShiftDay
 
 
@@ -135,6 +142,22 @@ def punched_intervals(punches: Iterable[Punch]) -> list[Interval]:
     return [*intervals, Interval(since, since)] if since else intervals
 
 
+def is_one_sided(punches: Iterable[Punch], at: datetime, *, is_in: bool, gap: timedelta) -> bool:
+    """Tell whether somebody only punched in at an instant, the last of their day (or only out, the first).
+
+    Then nobody knows when they went (or had come). Two of a kind in a row, more than gap apart, are no such
+    thing: whoever pressed the wrong button was there at both.
+    """
+    told = sorted(set(punches))
+    if {each.is_in for each in told if each.at == at} != {is_in}:
+        return False
+    if is_in:
+        beside = [each for each in told if at - each.at > gap][-1:]
+    else:
+        beside = [each for each in told if each.at - at > gap][:1]
+    return not any(each.is_in == is_in for each in beside)
+
+
 def attendance_on(facts: DayFacts) -> Attendance:
     """Return the attendance that follows from the facts, and from nothing else."""
     return day_account(facts).attendance
@@ -167,10 +190,16 @@ def _stays(facts: DayFacts, shift_day: ShiftDay | None) -> tuple[list[Interval],
     if shift_day is None:
         return every, []
     window = Interval(shift_day.opens_at, shift_day.closes_at)
-    return (
-        [each for each in every if each.touches(window)],
-        [each for each in every if not each.touches(window)],
-    )
+    came_at = max((each.at for each in facts.punches), default=None)
+
+    def counts(stay: Interval) -> bool:
+        """Who punched in early and not out again may be here still."""
+        if stay.touches(window) or came_at is None:
+            return stay.touches(window)
+        is_early = stay.end < window.start and stay.start <= came_at <= stay.end
+        return is_early and is_one_sided(facts.punches, came_at, is_in=True, gap=facts.merge_gap)
+
+    return [each for each in every if counts(each)], [each for each in every if not counts(each)]
 
 
 def _unwatched(facts: DayFacts, shift_day: ShiftDay | None) -> list[Interval]:
@@ -197,9 +226,13 @@ class _Day:
         self.leave = facts.schedule.leave_on(facts.business_date)
         self.said = _last_said(facts.corrections)
         first, last = self.said.get("first_in_ts"), self.said.get("last_out_ts")
-        self.first = datetime.fromisoformat(first) if first else stays[0].start if stays else None
-        self.last = datetime.fromisoformat(last) if last else stays[-1].end if stays else None
         self.is_here = facts.is_in_area and not self.is_closed and not last
+        came, went = _ends(facts, stays)
+        self.first = datetime.fromisoformat(first) if first else came
+        self.last = (
+            datetime.fromisoformat(last) if last else stays[-1].end if self.is_here and stays else went
+        )
+        self.is_whole = self.first is not None and self.last is not None and self.first < self.last
 
     def attendance(self) -> Attendance:
         blank = Attendance(
@@ -211,7 +244,7 @@ class _Day:
             first_in_ts=self.first,
             last_out_ts=None if self.is_here else self.last,
             seconds=_whole(total(self.stays)),
-            span_seconds=_whole(self.last - self.first) if self.first and self.last else 0,
+            span_seconds=max(0, _whole(self.last - self.first)) if self.first and self.last else 0,
             work_seconds=None,
             status=Status.ABSENT,
             leave_kind=self.leave.kind if self.leave else "",
@@ -222,7 +255,7 @@ class _Day:
             corrected in AWAY
         ):  # then there are no times and no hours, whatever the cameras took for the person
             return replace(blank, first_in_ts=None, last_out_ts=None, span_seconds=0, status=corrected)
-        if self.first is None:
+        if self.first is None and self.last is None and not self.stays:
             return self._unseen(blank, corrected)
         counted = self._counted(blank)
         return replace(counted, status=corrected or self._status(counted))
@@ -237,7 +270,7 @@ class _Day:
         return replace(
             day,
             status=Status.ABSENT if is_absent else Status.INCOMPLETE,
-            is_verified=not cut(self.unwatched, worked),
+            is_verified=is_absence_certain(worked, self.unwatched, unseen_after=self.facts.merge_gap),
         )
 
     def _is_expected(self) -> bool:
@@ -254,12 +287,14 @@ class _Day:
 
     def _counted(self, day: Attendance) -> Attendance:
         """Return day with its hours and minutes counted against the shift."""
-        if self.first is None or self.last is None or self.last < self.first:
-            return day
+        is_duty = self.is_working and self.shift_day is not None
+        late, is_late_proven = self._late() if is_duty else (NOTHING, True)
+        if not self.is_whole:  # when they came or went is not known: no hours can be told
+            return replace(day, late_min=_minutes(late), is_verified=is_late_proven)
+        assert self.first is not None and self.last is not None
         stay = Interval(self.first, self.last)
         if not self.is_working or self.shift_day is None:
             return self._counted_off_duty(day, stay)
-        late, is_late_proven = self._late()
         early, is_early_proven = self._early_leave()
         overtime = stay.end - self.shift_day.ends_at if self._was_at_work() else NOTHING
         paid = self._paid(_minutes(overtime))
@@ -269,7 +304,7 @@ class _Day:
         return replace(
             day,
             break_seconds=_whole(breaks),
-            work_seconds=None if stay.length == NOTHING else work + 60 * paid,
+            work_seconds=work + 60 * paid if self._was_at_work() else None,
             late_min=_minutes(late),
             early_leave_min=_minutes(early),
             overtime_min=_minutes(overtime),
@@ -279,8 +314,6 @@ class _Day:
 
     def _counted_off_duty(self, day: Attendance, stay: Interval) -> Attendance:
         """On a day off everything is overtime; who has no working hours at all works when they are here."""
-        if stay.length == NOTHING:
-            return day
         if not self.facts.schedule.assignments:
             return replace(day, work_seconds=_whole(stay.length))
         overtime = _minutes(stay.length)
@@ -295,15 +328,19 @@ class _Day:
 
     def _late(self) -> tuple[timedelta, bool]:
         """Return by how much the person is proven to have come late, and whether nothing is in doubt."""
-        assert self.shift_day is not None and self.first is not None
+        assert self.shift_day is not None
         deadline = self.shift_day.starts_at + self.shift_day.shift.late_grace
+        if self.first is None:
+            return NOTHING, True
         if self.first <= deadline or self.first >= self.shift_day.ends_at or not self._is_expected():
             return NOTHING, True
-        arrived = self.first
+        arrived, unseen = self.first, unseen_at_most(self.facts.merge_gap)
         if not self.said.get("first_in_ts"):
-            arrived = arrival_at_best(self.first, self.unwatched, since=self.shift_day.opens_at)
+            arrived = arrival_at_best(
+                self.first, self.unwatched, since=self.shift_day.opens_at, unseen=unseen
+            )
         late = arrived - self.shift_day.starts_at if arrived > deadline else NOTHING
-        return late, arrived == self.first
+        return late, self._is_sure("first_in_ts", self.shift_day.starts_at - unseen, self.first)
 
     def _early_leave(self) -> tuple[timedelta, bool]:
         """The same of leaving before the shift's end."""
@@ -313,10 +350,15 @@ class _Day:
         has_left = not self.is_here and self.facts.as_of >= ends_at
         if not has_left or self.last >= excused_from or self.leave or not self._was_at_work():
             return NOTHING, True
-        left = self.last
+        left, unseen = self.last, unseen_at_most(self.facts.merge_gap)
         if not self.said.get("last_out_ts"):
-            left = departure_at_best(self.last, self.unwatched, until=self.shift_day.closes_at)
-        return (ends_at - left if left < excused_from else NOTHING), left == self.last
+            left = departure_at_best(self.last, self.unwatched, until=self.shift_day.closes_at, unseen=unseen)
+        early = ends_at - left if left < excused_from else NOTHING
+        return early, self._is_sure("last_out_ts", self.last, ends_at + unseen)
+
+    def _is_sure(self, field: str, start: datetime, end: datetime) -> bool:
+        """Tell whether HR has said it, or nobody can have come or gone unseen between two instants."""
+        return bool(self.said.get(field)) or not gaps_within(self.unwatched, start, end)
 
     def _paid(self, overtime_min: int) -> int:
         if self.facts.overtime is OvertimeRule.COUNTED:
@@ -325,12 +367,23 @@ class _Day:
 
     def _status(self, day: Attendance) -> Status:
         is_duty = self.is_working and not self.leave
-        if self.first == self.last and not self.is_here:
+        if not self.is_whole and not self.is_here:
             return Status.INCOMPLETE if is_duty else self._calm_status()
         is_over = self.shift_day is not None and self.facts.as_of >= self.shift_day.ends_at
         if is_duty and is_over and not self._was_at_work():
             return Status.INCOMPLETE  # seen only outside the working time
         return Status.LATE if day.late_min else Status.PRESENT
+
+
+def _ends(facts: DayFacts, stays: Sequence[Interval]) -> tuple[datetime | None, datetime | None]:
+    """Return when the person came and went; None: a punch at the other end alone does not tell."""
+    if not stays:
+        return None, None
+    first, last = stays[0].start, stays[-1].end
+    seen = set(facts.seen_at)
+    is_begun = first in seen or not is_one_sided(facts.punches, first, is_in=False, gap=facts.merge_gap)
+    is_ended = last in seen or not is_one_sided(facts.punches, last, is_in=True, gap=facts.merge_gap)
+    return first if is_begun else None, last if is_ended else None
 
 
 def _last_said(corrections: Iterable[Correction]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who is followed by the cameras, and who is told about whom."""
+"""Who is followed, by the cameras or by punches at a kiosk, and who is above whom."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,11 @@ class Person:
     has_consent: bool = True
     is_enrolled: bool = True  # at least one face template
     is_watched: bool = True  # False: known, never alerted about
-    known_since: date | None = None  # the day of record and consent; earlier days prove nothing
+    known_since: date | None = None  # the day of record and consent or badge; earlier days prove nothing
     known_at: datetime | None = None  # the instant of that
     role: str = ""  # what the person works as
+    has_badge: bool = False  # a PIN or a badge to punch with at a kiosk
+    badge_since: date | None = None  # without a break
 
     @property
     def is_reachable(self) -> bool:
@@ -36,9 +38,19 @@ class Person:
             and (self.resigned_on is None or day <= self.resigned_on)
         )
 
-    def is_followed_on(self, day: date) -> bool:
-        """Tell whether presence and attendance are kept: employed, with consent, and enrolled."""
+    def is_recognised_on(self, day: date) -> bool:
+        """Tell whether the cameras may and can name the person: employed, with consent, and enrolled."""
         return self.is_employed_on(day) and self.has_consent and self.is_enrolled
+
+    def is_followed_on(self, day: date) -> bool:
+        """Tell whether presence and attendance are kept: by face, or by punches at a kiosk."""
+        return self.is_recognised_on(day) or (self.has_badge and self.is_employed_on(day))
+
+    def punches_on(self, day: date) -> bool:
+        """Tell whether the day is told by punches alone: then it does not matter what the cameras watched."""
+        if not self.is_followed_on(day) or self.is_recognised_on(day):
+            return False
+        return self.badge_since is None or self.badge_since <= day
 
     def can_be_absent_on(self, day: date) -> bool:
         """Tell whether not having been seen on day means something."""
@@ -72,28 +84,6 @@ class Recipient:
     language: str = "id"
 
 
-def supervisor_for(
-    employee_id: str,
-    links: Iterable[Link],
-    people: Mapping[str, Person],
-    *,
-    on: date,
-    hr: Iterable[Recipient],
-) -> Recipient | None:
-    """Return who is told about employee_id on a day: the nearest reachable superior, else HR.
-
-    Superiors are asked level by level, then their own superiors. Left out: who has resigned or cannot be
-    reached, and the employee. None only when there is not even an HR recipient.
-    """
-    for superior_id in _superiors(employee_id, links, on):
-        person = people.get(superior_id)
-        if person and person.is_employed_on(on) and person.is_reachable:
-            return Recipient(
-                name=person.name, phone=person.phone, email=person.email, employee_id=person.employee_id
-            )
-    return next((each for each in hr if each.phone or each.email), None)
-
-
 def above(links: Iterable[Link]) -> dict[str, list[Link]]:
     """Return the links of each employee, upwards."""
     found: dict[str, list[Link]] = {}
@@ -119,17 +109,3 @@ def closes_circle(link: Link, links_above: Mapping[str, Sequence[Link]]) -> bool
             if since <= until:
                 waiting.append((each.supervisor_id, since, until))
     return False
-
-
-def _superiors(employee_id: str, links: Iterable[Link], on: date) -> list[str]:
-    """Return every superior once, nearest first; a cycle ends, and never names the employee."""
-    above: dict[str, list[Link]] = {}
-    for link in links:
-        if link.is_valid_on(on):
-            above.setdefault(link.employee_id, []).append(link)
-    order = [employee_id]
-    for below in order:  # grows while we read it: breadth first
-        for link in sorted(above.get(below, []), key=lambda each: (each.level, each.supervisor_id)):
-            if link.supervisor_id not in order:
-                order.append(link.supervisor_id)
-    return order[1:]

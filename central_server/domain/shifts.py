@@ -1,10 +1,11 @@
 """When a person is expected at work, and to which day a moment belongs. Local time is the site's."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations
 from typing import TypeVar
 
 from central_server.domain.intervals import Interval
@@ -12,6 +13,20 @@ from central_server.domain.intervals import Interval
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)  # the shortest time there is
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SPAN = re.compile(r"([a-z]{3})-([a-z]{3})")
+
+
+def weekdays_of(text: str) -> tuple[str, ...]:
+    """Return the days of `mon-fri`, `mon,wed,fri` or `sat-thu`, in the week's order. Raises ValueError."""
+    days: set[str] = set()
+    for part in text.lower().replace(" ", "").split(","):
+        span = _SPAN.fullmatch(part)
+        first, last = span.groups() if span else (part, part)
+        if first not in WEEKDAYS or last not in WEEKDAYS:
+            raise ValueError(f"{part!r} is no weekday or span of them: write mon-fri, or mon,wed,fri")
+        start, count = WEEKDAYS.index(first), (WEEKDAYS.index(last) - WEEKDAYS.index(first)) % 7 + 1
+        days |= {WEEKDAYS[(start + n) % 7] for n in range(count)}
+    return tuple(day for day in WEEKDAYS if day in days)
 
 
 class Standing(StrEnum):
@@ -167,7 +182,7 @@ class Schedule:
     def business_date(self, moment: datetime) -> date:
         """Return the day that moment counts for: its shift's first day, else the local date."""
         local = moment.astimezone(self.timezone)
-        around = (self.shift_on(local.date() + offset * DAY) for offset in (-1, 0, 1))
+        around = (self._worked_on(local.date() + offset * DAY) for offset in (-2, -1, 0, 1))
         open_ones = [each for each in around if each and each.opens_at <= moment <= each.closes_at]
         if open_ones:
             return min(open_ones, key=lambda each: each.distance(moment)).day
@@ -176,13 +191,20 @@ class Schedule:
 
     def shift_on(self, day: date) -> ShiftDay | None:
         """Return the shift that starts on day, whether or not it is a holiday."""
-        shift = self._assigned(day)
-        if shift is None:
-            return None
-        starts_at = self._instant(day, shift.starts)
-        ends_at = self._instant(day + DAY if shift.ends <= shift.starts else day, shift.ends)
-        pauses = tuple(self._pauses(day, shift, Interval(starts_at, ends_at)))
-        return ShiftDay(day=day, shift=shift, starts_at=starts_at, ends_at=ends_at, pauses=pauses)
+        worked = self._worked_on(day)
+        if worked is None or not self.breaks:
+            return worked
+        pauses = self._pauses(day, worked.shift, Interval(worked.starts_at, worked.ends_at))
+        return replace(worked, pauses=tuple(pauses))
+
+    def assignment_on(self, day: date) -> Assignment | None:
+        """Return what decides the shift of day: the person's own before the site's, and of those the latest.
+
+        Where several of the latest apply, the one with a shift on that day does. None: nothing applies.
+        """
+        valid = [each for each in self.assignments if _is_within(day, each.valid_from, each.valid_to)]
+        latest = _latest([each for each in valid if each.is_own] or valid)
+        return next((each for each in latest if each.shift_on(day)), latest[0] if latest else None)
 
     def instant_on(self, day: date, at: time) -> datetime:
         """Return the instant that a clock time means on a business date: the next morning's where its shift,
@@ -235,13 +257,16 @@ class Schedule:
         For many moments at once: the date of a moment is that of the last turn not after it. It says the
         same as business_date, and holds from the start of first to the end of last.
         """
-        days = [self.shift_on(first + n * DAY) for n in range(-2, (last - first).days + 3)]
-        shift_days = [each for each in days if each]
-        at = {self._instant(first + n * DAY, self.day_cutoff) for n in range(-1, (last - first).days + 3)}
-        for each in shift_days:
+        span = range((last - first).days + 1)
+        near = [self._worked_on(first + n * DAY) for n in range(-2, len(span) + 1)]
+        at = {self._instant(first + n * DAY, self.day_cutoff) for n in range(-1, len(span) + 1)}
+        at |= {self._instant(first + n * DAY, time(0)) for n in range(len(span) + 1)}  # other shifts are near
+        for each in (one for one in near if one):
             at |= {each.opens_at, each.closes_at + INSTANT, each.starts_at, each.ends_at + INSTANT}
-        for one, following in pairwise(shift_days):  # in between, the nearer working time counts
-            at.add(one.ends_at + (following.starts_at - one.ends_at) / 2 + INSTANT)
+        for n in range(len(near)):
+            for one, other in combinations([each for each in near[n : n + 4] if each], 2):
+                # between two working times the nearer one counts
+                at.add(one.ends_at + (other.starts_at - one.ends_at) / 2 + INSTANT)
         found: list[tuple[datetime, date]] = []
         for moment in sorted(at):
             day = self.business_date(moment)
@@ -261,13 +286,27 @@ class Schedule:
         return min(each for each in at if each > moment)
 
     def _assigned(self, day: date) -> Shift | None:
-        """Return the shift worked on day: the person's own before the site's, and of those the latest."""
-        valid = [each for each in self.assignments if _is_within(day, each.valid_from, each.valid_to)]
-        own = [each for each in valid if each.is_own] or valid
-        return next((shift for each in _latest(own) if (shift := each.shift_on(day))), None)
+        assignment = self.assignment_on(day)
+        return assignment.shift_on(day) if assignment else None
+
+    def _worked_on(self, day: date) -> ShiftDay | None:
+        """Return the shift that starts on day, without its breaks."""
+        shift = self._assigned(day)
+        if shift is None:
+            return None
+        ends_on = day + DAY if shift.ends <= shift.starts else day
+        return ShiftDay(
+            day=day,
+            shift=shift,
+            starts_at=self._instant(day, shift.starts),
+            ends_at=self._instant(ends_on, shift.ends),
+        )
 
     def _pauses(self, day: date, shift: Shift, worked: Interval) -> Iterator[Pause]:
-        for begins_on in (day, day + DAY):
+        is_over_midnight = {each.ends <= each.starts for each in self.breaks}
+        before = [day - DAY] if True in is_over_midnight else []
+        after = [day + DAY] if shift.ends <= shift.starts else []
+        for begins_on in (*before, day, *after):
             valid = [
                 each
                 for each in self.breaks
@@ -276,7 +315,7 @@ class Schedule:
                 and _is_within(begins_on, each.valid_from, each.valid_to)
             ]
             for name in dict.fromkeys(each.name for each in valid):
-                for each in _latest([one for one in valid if one.name == name]):
+                for each in _closest([one for one in valid if one.name == name]):
                     ends_on = begins_on + DAY if each.ends <= each.starts else begins_on
                     start = max(worked.start, self._instant(begins_on, each.starts))
                     end = min(worked.end, self._instant(ends_on, each.ends))
@@ -295,3 +334,9 @@ def _latest(valid: list[Dated]) -> list[Dated]:
     """Return those that began last: what is newly said replaces what was said before, whole."""
     newest = max((each.valid_from or date.min for each in valid), default=date.min)
     return [each for each in valid if (each.valid_from or date.min) == newest]
+
+
+def _closest(same_name: list[Break]) -> list[Break]:
+    """Return the breaks that count of those with one name: the latest, and of those the shift's own."""
+    latest = _latest(same_name)
+    return [each for each in latest if each.shift_id is not None] or latest

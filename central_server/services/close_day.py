@@ -39,14 +39,14 @@ def close_due_days(work: UnitOfWork, site_id: str, rules: RulesConfig, *, now: d
     schedules = shifts.schedules(work.session, followed, day_cutoff=rules.day_cutoff)
     complete_to = recorded_to(work, site_id, now)
     touched = []
-    last = complete_to.date()
+    last = now.date() if any(each.has_badge for each in followed.values()) else complete_to.date()
     for offset in range(LOOK_BACK.days, -1, -1):
         day = last - timedelta(days=offset)
         known = attendance.of_day(work.session, followed.keys(), day)
         due = {
             (key, day)
             for key, person in followed.items()
-            if complete_to >= schedules[key].closes_at(day)
+            if (now if person.punches_on(day) else complete_to) >= schedules[key].closes_at(day)
             and (known[key].is_provisional if key in known else _was_expected(person, schedules[key], day))
         }
         if due:

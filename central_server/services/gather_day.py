@@ -30,7 +30,7 @@ def facts_of_day(
     shift_day = schedule.shift_on(day)
     unwatched = (
         coverage.unwatched(session, person.site_id, Interval(shift_day.opens_at, shift_day.closes_at))
-        if shift_day
+        if shift_day and not person.punches_on(day)  # a kiosk needs nobody to watch it
         else []
     )
     first = min(seen, key=lambda each: each.at, default=None)

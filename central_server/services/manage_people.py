@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from central_server.db.models import Employee, Site, Zone
-from central_server.db.stores.people import links
+from central_server.db.stores.people import links_above
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.people import Link, above, closes_circle
 from central_server.services.audit import note
@@ -189,7 +189,7 @@ def _place(work: UnitOfWork, employee_id: str, details: PersonDetails, now: date
     before_boss = superior_of(work, employee_id)
     if boss and boss != before_boss:
         link = Link(employee_id=employee_id, supervisor_id=boss, valid_from=now.date())
-        if closes_circle(link, above(links(work.session))):
+        if closes_circle(link, above(links_above(work.session, boss))):
             raise PersonRefused("supervisor_id", "circular_supervisor")
     if set_superior(work, employee_id, boss, now=now):
         changed["supervisor"] = [before_boss, boss]

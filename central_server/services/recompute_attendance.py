@@ -89,10 +89,13 @@ def _recompute(
     complete_to: datetime,
     now: datetime,
 ) -> Attendance:
+    if person.punches_on(day):
+        complete_to = now  # the server itself is the kiosk: nothing is on its way
     before = attendance.get(work.session, person.employee_id, day)
     if before is not None and not before.is_provisional:
         complete_to = max(complete_to, schedule.closes_at(day))  # what was closed stays closed
     result = attendance_on(facts_of_day(work, person, day, schedule, rules, complete_to=complete_to))
-    if before is not None or result.first_in_ts or result.status not in _NOT_WORTH_A_ROW:
+    is_seen = result.first_in_ts or result.last_out_ts
+    if before is not None or is_seen or result.status not in _NOT_WORTH_A_ROW:
         attendance.put(work.session, result, now=now)
     return result

@@ -4,9 +4,9 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 
-from central_server.db.models import Employee, EnrolmentPhoto, FaceTemplate, Site, Snapshot
+from central_server.db.models import Badge, Employee, EnrolmentPhoto, FaceTemplate, Site, Snapshot
 from central_server.db.stores import alerts, presence
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
@@ -88,6 +88,7 @@ def erase_face(work: UnitOfWork, employee_id: str, home: Path, *, now: datetime)
 
 def _finish(work: UnitOfWork, employee: Employee, home: Path, *, now: datetime, actor: str) -> int:
     employee.status = "resigned"
+    work.session.execute(delete(Badge).where(Badge.employee_id == employee.employee_id))
     erased = erase_face(work, employee.employee_id, home, now=now)
     on = employee.resigned_on.isoformat() if employee.resigned_on else ""
     note(work, actor, "employee.resigned", employee.employee_id, now=now, on=on, templates=erased)

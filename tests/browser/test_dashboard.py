@@ -26,6 +26,7 @@ FLAGS = [
 PHONE = {"width": 390, "height": 844}
 PAGES = ("/", "/events", "/alerts/", "/alerts/1", "/people/", "/people/EMP001", "/people/add", "/attendance/")
 PAGES += ("/attendance/2026-11-20/EMP001", "/reports/", "/cameras/", "/settings/", "/settings/users")
+PAGES += ("/kiosks/",)
 PAGES += ("/cameras/agents/plant-agent/", "/cameras/agents/plant-agent/camera")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
 TURN_MS = 8000  # the board asks every 2 s

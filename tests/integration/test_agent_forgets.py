@@ -43,7 +43,8 @@ def test_a_stolen_box_forgets_everybody_by_itself(world, box):
     try:
         wait_until(lambda: not keeper.current().people, about="the gallery is wiped")
         assert not box.file.path.exists()
-        assert keeper.leased_out and box.restarted_keeper().leased_out
+        wait_until(lambda: box.restarted_keeper().leased_out, about="that is written down")
+        assert keeper.leased_out
     finally:
         alone.stop()
 

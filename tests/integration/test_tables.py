@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -96,6 +96,35 @@ def in_full(work: UnitOfWork) -> None:
             models.Holiday(day=date(2026, 8, 18), name="Ours", site_id="depot", kind="company"),
         ]
     )
+    session.add_all(
+        [
+            models.Shift(shift_id="day", name="Pagi", starts=time(8), ends=time(17)),
+            models.Shift(shift_id="night", name="Malam", starts=time(22), ends=time(6), weekdays="sun,mon"),
+            models.Shift(shift_id="short", name="Sabtu", starts=time(8), ends=time(13), weekdays="sat"),
+            models.Rotation(
+                rotation_id="2-2", name="Dua-dua", starts_on=date(2026, 1, 5), pattern="day,day,off,night"
+            ),
+        ]
+    )
+    session.flush()
+    session.add_all(
+        [
+            models.ShiftAssignment(site_id="plant", shift_id="day"),
+            models.ShiftAssignment(site_id="plant", shift_id="short"),
+            models.ShiftAssignment(site_id="plant", shift_id="night", valid_from=date(2026, 2, 1)),
+            models.ShiftAssignment(
+                site_id="plant",
+                employee_id="E1",
+                rotation_id="2-2",
+                valid_from=date(2026, 2, 1),
+                valid_to=date(2026, 3, 1),
+            ),
+            models.BreakWindow(site_id="plant", name="Lunch", starts=time(12), ends=time(13)),
+            models.BreakWindow(
+                site_id="depot", shift_id="night", name="Sahur", starts=time(3), ends=time(4), is_paid=True
+            ),
+        ]
+    )
     gate = session.get_one(models.Zone, "plant-gate")
     gate.threshold_s, gate.is_entrance = 600, True
     leaver = builders.an_employee(session, "E5", name='-Ahmad; "Mad" \'Hid', role="Satpam")
@@ -133,6 +162,8 @@ def test_what_went_out_makes_the_same_company_elsewhere(work, kind):
 def test_every_example_is_understood(work, kind):
     """The line in the empty table can be taken over, once the places and people that it names are there."""
     take(work, "zones", {"zone_id": "gate", "name": "G"}, {"zone_id": "hall", "name": "H"})
+    for name in ("day", "night") if kind != "shifts" else ():
+        take(work, "shifts", {"shift_id": name, "name": name, "starts": "08:00", "ends": "17:00"})
     for code in ("EMP001", "EMP002"):
         if kind != "employees" or code != "EMP001":
             builders.an_employee(work.session, code)

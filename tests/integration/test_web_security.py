@@ -38,6 +38,7 @@ PAGES = {
     "exchange.template": "/exchange/leaves/empty.csv",
     "reports.index": "/reports/",
     "cameras.index": "/cameras/",
+    "kiosks.index": "/kiosks/",
     "settings.mine": "/settings/",
     "settings.users": "/settings/users",
     "settings.audit": "/settings/audit",

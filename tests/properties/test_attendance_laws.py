@@ -1,5 +1,6 @@
 """Laws of attendance: the truth does not depend on how the news arrived."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -7,8 +8,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from central_server.domain.attendance import DayFacts, attendance_on, presence_intervals
+from central_server.domain.attendance import DayFacts, attendance_on, day_account, presence_intervals
+from central_server.domain.proof import arrival_at_best, departure_at_best
 from central_server.domain.shifts import Assignment, Break, Schedule, Shift
+from tests.random_days import days, gaps, instants
 
 MONDAY = date(2026, 11, 23)
 ZONES = ("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "America/New_York")
@@ -91,3 +94,55 @@ def test_working_time_belongs_to_the_day_it_began(shift, zone, minute):
     moment = day.starts_at + timedelta(minutes=minute)
     if day.starts_at < moment < day.ends_at:
         assert schedule.business_date(moment) == MONDAY
+
+
+@settings(deadline=None)
+@given(days, st.randoms())
+def test_no_fact_of_a_day_has_a_place_in_a_queue(facts, random):
+    """Sightings, punches, corrections and gaps in any order and repeated: the same account of the day."""
+    arrived = {}
+    for name in ("seen_at", "punches", "corrections", "unwatched"):
+        told = list(getattr(facts, name))
+        arrived[name] = told + told[: len(told) // 2 + 1]
+        random.shuffle(arrived[name])
+    assert day_account(replace(facts, **arrived)) == day_account(facts)
+
+
+@settings(deadline=None)
+@given(days, instants)
+def test_being_seen_once_more_never_costs_time_in_the_area(facts, one_more):
+    """Whatever else a day holds: its time in the area only grows with what was seen."""
+    more = replace(facts, seen_at=[*facts.seen_at, one_more])
+    assert attendance_on(more).seconds >= attendance_on(facts).seconds
+
+
+@settings(deadline=None)
+@given(days)
+def test_the_stays_of_a_day_never_overlap(facts):
+    """Counted and odd stays and the gaps are each in order and apart, and no stay is both."""
+    account = day_account(facts)
+    for spans in (sorted([*account.stays, *account.odd_stays], key=lambda x: x.start), account.unwatched):
+        assert all(one.end < following.start for one, following in pairwise(spans))
+
+
+@settings(deadline=None)
+@given(days, gaps)
+def test_one_more_gap_is_never_held_against_anybody(facts, one_more):
+    """Less watching can only lessen what a person is charged with: minutes late or early, and absence."""
+    before = attendance_on(facts)
+    after = attendance_on(replace(facts, unwatched=[*facts.unwatched, one_more]))
+    assert after.late_min <= before.late_min
+    assert after.early_leave_min <= before.early_leave_min
+    assert after.status != "absent" or before.status == "absent"
+    assert before.is_verified or not after.is_verified
+    assert (after.seconds, after.work_seconds) == (before.seconds, before.work_seconds)
+
+
+@settings(deadline=None)
+@given(days, instants)
+def test_gaps_never_make_a_day_longer_than_it_can_have_been(facts, moment):
+    """Somebody came at best before they were seen and after the window opened; and went the other way."""
+    gaps_in_order = day_account(facts).unwatched
+    opens, closes = moment - timedelta(hours=3), moment + timedelta(hours=3)
+    assert opens <= arrival_at_best(moment, gaps_in_order, since=opens) <= moment
+    assert moment <= departure_at_best(moment, gaps_in_order, until=closes) <= closes

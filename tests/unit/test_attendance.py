@@ -50,7 +50,7 @@ def the_day(*seen: str, as_of: datetime = LONG_AFTER, shift: Shift | None = SHIF
         (("07:30", "17:45"), {}, ("present", 0, 0, 45, 8 * 3600)),  # clipped to the shift
         (("08:00", "16:30"), {}, ("present", 0, 30, 0, 7 * 3600 + 1800)),
         (("08:00", "12:30"), {}, ("present", 0, 270, 0, 4 * 3600)),  # the break begun is not worked
-        (("09:00",), {}, ("incomplete", 60, 480, 0, None)),
+        (("09:00",), {}, ("incomplete", 60, 0, 0, None)),  # when they went, nobody knows
         ((), {}, ("absent", 0, 0, 0, None)),
         ((), {"leaves": (LeaveSpan(first_on=MONDAY, last_on=MONDAY),)}, ("leave", 0, 0, 0, None)),
         ((), {"holidays": frozenset({MONDAY})}, ("holiday", 0, 0, 0, None)),

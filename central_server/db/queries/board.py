@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, FaceTemplate, Presence
+from central_server.db.models import Badge, Employee, FaceTemplate, Presence
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 
@@ -85,6 +85,7 @@ def _query(team: Team) -> Select[Any]:
             Employee.consent_at,
             Employee.consent_withdrawn_at,
             enrolled.label("is_enrolled"),
+            Badge.employee_id.is_not(None).label("has_badge"),
             Presence.reason,
             Presence.since,
             Presence.last_seen,
@@ -93,6 +94,7 @@ def _query(team: Team) -> Select[Any]:
             Presence.site_id.label("seen_at_site"),
         )
         .outerjoin(Presence, Presence.employee_id == Employee.employee_id)
+        .outerjoin(Badge, Badge.employee_id == Employee.employee_id)
         .where(Employee.status == "active")
     )
     return query if team is None else query.where(Employee.employee_id.in_(team))
@@ -110,7 +112,8 @@ def _is_chosen(each: Row[Any], chosen: BoardFilter) -> bool:
 
 def _row(each: Row[Any], places: Places, groups: Mapping[str, str]) -> BoardRow:
     site_id = each.seen_at_site or each.site_id
-    is_followed = each.is_enrolled and each.consent_at and not each.consent_withdrawn_at
+    is_recognised = each.is_enrolled and each.consent_at and not each.consent_withdrawn_at
+    is_followed = is_recognised or each.has_badge
     reason = (each.reason or "not_arrived") if is_followed else "not_enrolled"
     return BoardRow(
         employee_id=each.employee_id,

@@ -1,6 +1,6 @@
 """Employees: the list with who is enrolled, and one person with photos, supervisor and today's stays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import (
+    Badge,
     Employee,
     EnrolmentPhoto,
     Event,
@@ -19,8 +20,9 @@ from central_server.db.models import (
 from central_server.db.queries.organisation import zones_of
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
-from central_server.domain.attendance import presence_intervals
-from central_server.domain.intervals import Interval
+from central_server.db.stores.events import PUNCHES
+from central_server.domain.attendance import Punch, presence_intervals, punched_intervals
+from central_server.domain.intervals import Interval, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class PersonLine:
     employee_id: str
     name: str
     department: str
-    enrolment: str  # enrolled | checking | no_photo | no_consent | suspended | resigned
+    enrolment: str  # enrolled | badge | checking | no_photo | no_consent | suspended | resigned
     templates: int
     rejected: int  # photos that could not be used
     supervisor: str
@@ -76,6 +78,7 @@ def people_query(words: str, department: str, status: str, team: Team) -> Select
     """Return the question for a page of employees, by name, for db.paginate."""
     query = select(Employee).order_by(Employee.name, Employee.employee_id)
     has_template = exists().where(FaceTemplate.employee_id == Employee.employee_id)
+    has_badge = exists().where(Badge.employee_id == Employee.employee_id)
     if words:
         query = query.where(
             or_(
@@ -92,7 +95,9 @@ def people_query(words: str, department: str, status: str, team: Team) -> Select
     if status == "enrolled":
         query = query.where(has_template)
     elif status == "missing":
-        query = query.where(~has_template)
+        query = query.where(~has_template, ~has_badge)
+    elif status == "badge":
+        query = query.where(has_badge)
     return query if team is None else query.where(Employee.employee_id.in_(team))
 
 
@@ -102,7 +107,7 @@ def departments(session: Session) -> tuple[str, ...]:
 
 
 def people_lines(session: Session, rows: Sequence[Employee], on: date) -> tuple[PersonLine, ...]:
-    """Return the lines for these employees, with three questions whatever their number."""
+    """Return the lines for these employees, with four questions whatever their number."""
     ids = [each.employee_id for each in rows]
     counted = (
         select(FaceTemplate.employee_id, func.count())
@@ -118,13 +123,14 @@ def people_lines(session: Session, rows: Sequence[Employee], on: date) -> tuple[
             .group_by(EnrolmentPhoto.employee_id, EnrolmentPhoto.state)
         )
     }
+    badges = set(session.scalars(select(Badge.employee_id).where(Badge.employee_id.in_(ids))))
     supervisors = _supervisors(session, ids, on)
     return tuple(
         PersonLine(
             employee_id=each.employee_id,
             name=each.name,
             department=each.department,
-            enrolment=_enrolment(each, templates, photos),
+            enrolment=_enrolment(each, templates, photos, badges),
             templates=templates.get(each.employee_id, 0),
             rejected=photos.get((each.employee_id, "rejected"), 0),
             supervisor=supervisors.get(each.employee_id, ("", ""))[1],
@@ -133,13 +139,18 @@ def people_lines(session: Session, rows: Sequence[Employee], on: date) -> tuple[
     )
 
 
-def _enrolment(row: Employee, templates: dict[str, int], photos: dict[tuple[str, str], int]) -> str:
+def _enrolment(
+    row: Employee, templates: dict[str, int], photos: dict[tuple[str, str], int], badges: Collection[str]
+) -> str:
     if row.status in ("resigned", "suspended"):
         return row.status
-    if row.consent_at is None or row.consent_withdrawn_at is not None:
-        return "no_consent"
-    if templates.get(row.employee_id):
+    has_consent = row.consent_at is not None and row.consent_withdrawn_at is None
+    if has_consent and templates.get(row.employee_id):
         return "enrolled"
+    if row.employee_id in badges:
+        return "badge"
+    if not has_consent:
+        return "no_consent"
     waiting = photos.get((row.employee_id, "pending"), 0) + photos.get((row.employee_id, "sent"), 0)
     return "checking" if waiting else "no_photo"
 
@@ -170,7 +181,7 @@ def read_person(session: Session, places: Places, employee_id: str, team: Team, 
     line = people_lines(session, [row], on)[0]
     presence = session.get(Presence, employee_id)
     supervisor = _supervisors(session, [employee_id], on).get(employee_id)
-    followed = line.enrolment in ("enrolled",)
+    followed = line.enrolment in ("enrolled", "badge")
     return Person(
         line=line,
         site_id=row.site_id,
@@ -211,16 +222,23 @@ def photos_of(session: Session, places: Places, employee_id: str) -> tuple[Photo
 
 
 def stays_on(
-    session: Session, places: Places, employee_id: str, day: date, *, gap: timedelta
+    session: Session, places: Places, employee_id: str, day: date, *, gap: timedelta, now: datetime
 ) -> tuple[Interval, ...]:
-    """Return when the person was in the area on a business date, in the local time of the site."""
-    query = select(Event.last_seen, Event.site_id).where(
+    """Return when the person was in the area on a business date, in the local time of the site.
+
+    Who is punched in has been there until now.
+    """
+    query = select(Event.last_seen, Event.kind, Event.site_id).where(
         Event.employee_id == employee_id,
         Event.business_date == day,
-        Event.kind.in_(("seen", "still", "left")),
+        Event.kind.in_(("seen", "still", "left", *PUNCHES)),
     )
-    moments = [moment for at, site in session.execute(query) if (moment := places.local(at, site))]
-    return tuple(presence_intervals(moments, gap=gap))
+    rows = [(moment, kind) for at, kind, site in session.execute(query) if (moment := places.local(at, site))]
+    punches = [Punch(moment, kind == "in") for moment, kind in rows if kind in PUNCHES]
+    here = session.get(Presence, employee_id)
+    if here and here.is_punched_in and here.business_date == day and punches:
+        punches.append(Punch(max(now, *(each.at for each in punches)), False))
+    return tuple(joined([*presence_intervals((at for at, _ in rows), gap=gap), *punched_intervals(punches)]))
 
 
 def choices_of_supervisors(session: Session) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Camera, Site, Zone
+from central_server.db.models import Camera, Kiosk, Site, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Place:
 class Places:
     sites: Mapping[str, Place]
     zones: Mapping[str, Place]
-    cameras: Mapping[str, Place]
+    cameras: Mapping[str, Place]  # and kiosks: events name both in one column
     timezones: Mapping[str, tzinfo]
     default_timezone: tzinfo
 
@@ -50,10 +50,11 @@ def read_places(session: Session, default_timezone: str) -> Places:
     sites = session.execute(select(Site.site_id, Site.name, Site.timezone).order_by(Site.name)).all()
     zones = session.execute(select(Zone.zone_id, Zone.name, Zone.site_id).order_by(Zone.name))
     cameras = session.execute(select(Camera.camera_id, Camera.name, Camera.site_id).order_by(Camera.name))
+    kiosks = session.execute(select(Kiosk.kiosk_id, Kiosk.name, Kiosk.site_id).order_by(Kiosk.name))
     return Places(
         sites={each.site_id: Place(each.site_id, each.name, each.site_id) for each in sites},
         zones={each.zone_id: Place(*each) for each in zones},
-        cameras={each.camera_id: Place(*each) for each in cameras},
+        cameras={each[0]: Place(*each) for each in (*cameras, *kiosks)},
         timezones={each.site_id: ZoneInfo(each.timezone) for each in sites},
         default_timezone=ZoneInfo(sites[0].timezone if sites else default_timezone),
     )

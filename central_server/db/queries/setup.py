@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import (
     Agent,
+    Badge,
     Camera,
     Employee,
     FaceTemplate,
@@ -21,7 +22,7 @@ class Setup:
     has_agent: bool
     has_camera: bool
     has_employee: bool
-    has_template: bool
+    has_template: bool  # or somebody has a badge to punch with
     has_supervisor: bool
     has_shift: bool
     has_recipient: bool
@@ -43,8 +44,10 @@ def read_setup(session: Session) -> Setup:
         "has_recipient": ReportRecipient,
     }
     query = select(*(exists(select(1).select_from(table)).label(name) for name, table in asked.items()))
+    query = query.add_columns(exists(select(1).select_from(Badge)).label("has_badge"))
     row = session.execute(query).one()
-    return Setup(**{name: bool(getattr(row, name)) for name in asked})
+    found = {name: bool(getattr(row, name)) for name in asked}
+    return Setup(**found | {"has_template": found["has_template"] or bool(row.has_badge)})
 
 
 def count_open_alerts(session: Session, team: frozenset[str] | None) -> int:

@@ -7,29 +7,43 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient, Site
+from central_server.db.models import (
+    Badge,
+    Employee,
+    EmployeeZone,
+    FaceTemplate,
+    OrgHierarchy,
+    ReportRecipient,
+    Site,
+    Zone,
+)
 from central_server.domain.people import Link, Person, Recipient
 
 _IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
 _HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
-_FACTS = select(
-    Employee.employee_id,
-    Employee.site_id,
-    Employee.name,
-    Employee.department,
-    Employee.role,
-    Employee.phone,
-    Employee.email,
-    Employee.status,
-    Employee.started_on,
-    Employee.resigned_on,
-    _HAS_CONSENT.label("has_consent"),
-    _IS_ENROLLED.label("is_enrolled"),
-    Employee.is_watched,
-    Employee.created_at,
-    Employee.consent_at,
-    Site.timezone,
-).join(Site)
+_FACTS = (
+    select(
+        Employee.employee_id,
+        Employee.site_id,
+        Employee.name,
+        Employee.department,
+        Employee.role,
+        Employee.phone,
+        Employee.email,
+        Employee.status,
+        Employee.started_on,
+        Employee.resigned_on,
+        _HAS_CONSENT.label("has_consent"),
+        _IS_ENROLLED.label("is_enrolled"),
+        Employee.is_watched,
+        Employee.created_at,
+        Employee.consent_at,
+        Badge.given_at.label("badge_at"),
+        Site.timezone,
+    )
+    .join(Site)
+    .outerjoin(Badge, Badge.employee_id == Employee.employee_id)
+)
 
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
@@ -42,18 +56,34 @@ def of_site(session: Session, site_id: str) -> dict[str, Person]:
     return _people(session, Employee.site_id == site_id)
 
 
+def given_zones(session: Session) -> dict[str, frozenset[str]]:
+    """Return, by person, the zones that HR gave; none of them public."""
+    found: dict[str, set[str]] = {}
+    rows = select(EmployeeZone.employee_id, EmployeeZone.zone_id).join(
+        Zone, Zone.zone_id == EmployeeZone.zone_id
+    )
+    for employee_id, zone_id in session.execute(rows.where(Zone.is_public.is_(False))):
+        found.setdefault(employee_id, set()).add(zone_id)
+    return {employee_id: frozenset(zones) for employee_id, zones in found.items()}
+
+
 def links(session: Session) -> list[Link]:
     """Return the whole hierarchy."""
-    return [
-        Link(
-            employee_id=row.employee_id,
-            supervisor_id=row.supervisor_id,
-            level=row.level,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-        )
-        for row in session.scalars(select(OrgHierarchy))
-    ]
+    return [_link(row) for row in session.scalars(select(OrgHierarchy))]
+
+
+def links_above(session: Session, employee_id: str) -> list[Link]:
+    """Return the links that lead up from an employee, however far, and no others."""
+    found: list[Link] = []
+    asked: set[str] = set()
+    asking = {employee_id}
+    while asking:
+        rows = session.scalars(select(OrgHierarchy).where(OrgHierarchy.employee_id.in_(asking)))
+        new = [_link(row) for row in rows]
+        found += new
+        asked |= asking
+        asking = {each.supervisor_id for each in new} - asked
+    return found
 
 
 def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
@@ -67,6 +97,16 @@ def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
     ]
 
 
+def _link(row: OrgHierarchy) -> Link:
+    return Link(
+        employee_id=row.employee_id,
+        supervisor_id=row.supervisor_id,
+        level=row.level,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+    )
+
+
 def _people(session: Session, condition: object) -> dict[str, Person]:
     rows = session.execute(_FACTS.where(condition)).mappings()  # type: ignore[arg-type]
     return {row["employee_id"]: _person(dict(row)) for row in rows}
@@ -74,6 +114,15 @@ def _people(session: Session, condition: object) -> dict[str, Person]:
 
 def _person(row: dict[str, Any]) -> Person:
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
-    known_at = max(created_at, consent_at or created_at)
+    badge_at = row.pop("badge_at")
     row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
-    return Person(**row, known_since=known_at.astimezone(zone).date(), known_at=known_at)
+    by_face = consent_at if row["has_consent"] and row["is_enrolled"] else None
+    ways = [each for each in (by_face, badge_at) if each] or [consent_at or created_at]
+    known_at = max(created_at, min(ways))
+    return Person(
+        **row,
+        has_badge=badge_at is not None,
+        badge_since=badge_at.astimezone(zone).date() if badge_at else None,
+        known_since=known_at.astimezone(zone).date(),
+        known_at=known_at,
+    )

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 
 from central_server.services.exchange import (
+    assignments,
+    breaks,
     employees,
     hierarchy,
     holidays,
     leaves,
     roles,
+    rotations,
+    shifts,
     sites,
     zones,
 )
@@ -22,6 +26,10 @@ TABLES: Mapping[str, Table] = {
         employees.TABLE,
         hierarchy.TABLE,
         leaves.TABLE,
+        shifts.TABLE,
+        rotations.TABLE,
+        assignments.TABLE,
+        breaks.TABLE,
         holidays.TABLE,
     )
 }

@@ -24,13 +24,17 @@ KINDS = ("national", "collective", "company")
 
 def read(work: UnitOfWork) -> Iterator[Row]:
     for row in work.session.scalars(select(Holiday).order_by(Holiday.day, Holiday.site_id, Holiday.id)):
-        yield {
-            "day": as_text(row.day),
-            "site_id": row.site_id or "",
-            "name": row.name,
-            "kind": row.kind,
-            "is_certain": as_text(row.is_certain),
-        }
+        yield row_of(row)
+
+
+def row_of(row: Holiday) -> Row:
+    return {
+        "day": as_text(row.day),
+        "site_id": row.site_id or "",
+        "name": row.name,
+        "kind": row.kind,
+        "is_certain": as_text(row.is_certain),
+    }
 
 
 def problems(row: Row, context: Context) -> Iterator[Problem]:
@@ -66,9 +70,9 @@ TABLE = Table(
     columns=(
         Column("day", is_required=True, example="2026-08-17", normal=normal_date),
         Column("name", is_required=True, example="Hari Kemerdekaan"),
-        Column("kind", example="national"),
+        Column("kind", example="national", empty="national"),
         Column("site_id"),
-        Column("is_certain", example="yes", normal=normal_flag),
+        Column("is_certain", example="yes", normal=normal_flag, empty="yes"),
     ),
     key=("day", "site_id"),
     read=read,

@@ -65,6 +65,12 @@ WORDS: Mapping[str, str] = {
     "own_superior": "nobody can be their own superior",
     "circular": "then {value} would be above and below each other",
     "level_taken": "on those days {value} has that level already; end that first (valid_to)",
+    "no_shift": "there is no shift {value}",
+    "no_rotation": "there is no rotation {value}",
+    "off_is_taken": "a shift cannot be called off: in a rotation that is a day off",
+    "one_of_two": "give a shift or a rotation, and not both",
+    "same_start": "from the same day, and on a same weekday, {value} is given for the same people",
+    "same_name": "two breaks {value!r} begin on the same day and share a weekday: give one another name",
     "overlaps": "it overlaps the leave from {value}",
 }
 
@@ -86,6 +92,7 @@ class Context:
     work: UnitOfWork
     site_id: str  # of rows that name no site
     now: datetime
+    actor: str = ""
     given: frozenset[tuple[str, ...]] = frozenset()  # the keys of all rows: they count as there
     rows: tuple[Row, ...] = ()  # all rows of this import
     known: Mapping[tuple[str, ...], Row] = field(default_factory=dict)  # what is there now, by its key
@@ -190,12 +197,12 @@ def import_rows(
         work=work,
         site_id=site_id,
         now=now,
+        actor=actor,
         given=frozenset(table.key_of(row) for _, row in numbered),
         rows=tuple(row for _, row in numbered),
         known=known,
     )
-    bad = tuple(_bad_rows(table, numbered, context))
-    if bad:
+    if bad := tuple(_bad_rows(table, numbered, context)):
         return Imported(bad=bad)
     differences = tuple(_differences(table, numbered, known))
     added = sum(each.before is None for each in differences)

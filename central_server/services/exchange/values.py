@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 
-from central_server.domain.shifts import WEEKDAYS
+from central_server.domain.shifts import WEEKDAYS, weekdays_of
 from central_server.services.exchange.table import Problem, Row
-from central_server.services.set_shift import weekdays_of
 from common.ids import is_slug
 
 YES, NO = "yes", "no"
@@ -89,6 +88,11 @@ def weekdays_text(stored: str) -> str:
     first = WEEKDAYS.index(days[0]) if days else 0
     is_span = len(days) > 2 and list(WEEKDAYS[first : first + len(days)]) == days
     return f"{days[0]}-{days[-1]}" if is_span else ",".join(days)
+
+
+def normal_weekdays(text: str) -> str:
+    """Return the weekdays as they are exported: mon-fri. Raises ValueError."""
+    return weekdays_text(",".join(weekdays_of(text)))
 
 
 def date_problem(row: Row, *columns: str) -> Iterator[Problem]:
