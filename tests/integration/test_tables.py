@@ -16,11 +16,13 @@ from central_server.adapters.table_files import read_table
 from central_server.db import models
 from central_server.db.base import Base
 from central_server.db.engine import open_engine
+from central_server.db.stores import attendance
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.exchange.every import TABLES
 from central_server.services.exchange.export_rows import example, export_rows, heading
 from central_server.services.exchange.one_row import keep_row, remove_row
 from central_server.services.exchange.table import Imported, import_rows
+from central_server.services.recompute_attendance import recompute_days, recompute_days_due
 from tests import builders
 from tests.postgres import binaries, postgres_server
 
@@ -372,6 +374,29 @@ def test_two_leaves_of_one_person_do_not_overlap(work):
     assert take(work, "leaves", {**first, "last_on": "2026-12-23"}, inside).added == 1
     pair = ({**first, "employee_id": "E3"}, {**inside, "employee_id": "E3"})
     assert len(take(work, "leaves", *pair).bad) == 2
+
+
+def test_a_leave_that_is_told_of_afterwards_counts(work):
+    """Who was absent was on leave, once HR says so; and absent again when the leave is taken away."""
+    builders.a_shift(work.session)
+    monday, rules = builders.MONDAY, builders.the_rules()
+    recompute_days(work, {("E1", monday)}, rules, now=NOW)
+
+    def status() -> str:
+        recompute_days_due(work, rules, now=NOW)
+        return attendance.of_day(work.session, ["E1"], monday)["E1"].status
+
+    assert status() == "absent"
+    leave = {"employee_id": "E1", "kind": "sick", "first_on": monday.isoformat()}
+    take(work, "leaves", {**leave, "last_on": monday.isoformat()})
+    assert status() == "leave"
+    earlier = {**leave, "first_on": "2026-11-20"}
+    remove_row(TABLES["leaves"], leave, work, now=NOW, actor="test")
+    assert status() == "absent"
+    take(work, "leaves", {**earlier, "last_on": "2026-11-24"})
+    assert status() == "leave"
+    take(work, "leaves", {**earlier, "last_on": "2026-11-20"})
+    assert status() == "absent"
 
 
 def test_what_others_hang_on_cannot_be_removed(work):

@@ -5,9 +5,10 @@ from datetime import date
 
 from sqlalchemy import Select, select
 
-from central_server.db.models import Leave
+from central_server.db.models import Attendance, Leave
+from central_server.db.stores import days_due
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.shifts import LeaveKind
+from central_server.domain.shifts import DAY, LeaveKind
 from central_server.services.exchange import known
 from central_server.services.exchange.table import Column, Context, Problem, Row, Table
 from central_server.services.exchange.values import (
@@ -85,11 +86,26 @@ def put(row: Row, context: Context) -> None:
     leave.last_on, leave.kind = last, row.get("kind") or str(LeaveKind.LEAVE)
     leave.note = row.get("note", "")
     context.work.session.add(leave)
+    before = context.known.get(TABLE.key_of(row))
+    _recompute_later(row["employee_id"], first, max(last, _span(before)[1]) if before else last, context)
 
 
 def remove(row: Row, context: Context) -> None:
     if leave := _of(row, context):
+        _recompute_later(leave.employee_id, leave.first_on, leave.last_on, context)
         context.work.session.delete(leave)
+
+
+def _recompute_later(employee_id: str, first: date, last: date, context: Context) -> None:
+    """Have the days judged anew that have been judged already: a leave is often told of afterwards."""
+    if first > context.now.date() + DAY:
+        return
+    span = (Attendance.business_date >= first, Attendance.business_date <= last)
+    judged = select(Attendance.business_date).where(Attendance.employee_id == employee_id, *span)
+    with context.work.session.no_autoflush:  # a write for each of thousands of rows would be slow
+        days = [(employee_id, day) for day in context.work.session.scalars(judged)]
+    if days:
+        days_due.mark(context.work.session, days, context.now)
 
 
 def _of(row: Row, context: Context) -> Leave | None:
