@@ -9,9 +9,9 @@ from central_server.db.models import Attendance as Row
 from central_server.db.stores import attendance, people, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import Attendance
-from central_server.domain.people import Person
-from central_server.domain.shifts import Schedule
-from central_server.services.recompute_attendance import recompute_days, recorded_to
+from central_server.services.await_agents import recorded_to
+from central_server.services.gather_day import Cast
+from central_server.services.recompute_attendance import is_closed_workday, recompute_days
 
 LOOK_BACK = timedelta(days=7)
 
@@ -36,25 +36,23 @@ def close_due_days(work: UnitOfWork, site_id: str, rules: RulesConfig, *, now: d
     A day that was closed before is left alone: late news reopen it by themselves.
     """
     followed = people.of_site(work.session, site_id)
-    schedules = shifts.schedules(work.session, followed, day_cutoff=rules.day_cutoff)
+    cast = Cast(followed, shifts.schedules(work.session, followed, day_cutoff=rules.day_cutoff))
     complete_to = recorded_to(work, site_id, now)
     touched = []
     last = complete_to.date()
     for offset in range(LOOK_BACK.days, -1, -1):
         day = last - timedelta(days=offset)
-        known = attendance.of_day(work.session, followed.keys(), day)
-        due = {
-            (key, day)
-            for key, person in followed.items()
-            if complete_to >= schedules[key].closes_at(day)
-            and (known[key].is_provisional if key in known else _was_expected(person, schedules[key], day))
-        }
+        known = attendance.of_day(work.session, day)
+        due = {(key, day) for key in followed if _is_due(cast, key, day, known.get(key), complete_to)}
         if due:
             recompute_days(work, due, rules, now=now)
             touched.append(day)
     return touched
 
 
-def _was_expected(person: Person, schedule: Schedule, day: date) -> bool:
-    is_workday = schedule.shift_on(day) is not None and not schedule.is_holiday(day)
-    return is_workday and person.can_be_absent_on(day)
+def _is_due(cast: Cast, employee_id: str, day: date, known: Attendance | None, complete_to: datetime) -> bool:
+    """Tell whether a day is over, and is not closed yet."""
+    if known is None:
+        site_id = cast.people[employee_id].site_id
+        return is_closed_workday(cast, employee_id, day, {site_id: complete_to})
+    return known.is_provisional and complete_to >= cast.schedules[employee_id].closes_at(day)

@@ -14,6 +14,7 @@ from central_server.domain.clocks import Boots, boots_from, dated, is_undated
 from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
+from central_server.services.gather_day import Cast
 from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
@@ -64,7 +65,7 @@ def record_deliveries(
     new = events.add_all(work.session, rows) if rows else []
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
-    _recompute(sightings, work, rules, now)
+    _recompute(sightings, batch, work, rules, now)
     acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
     _count_repeats(rows, new, work)
     return acks
@@ -219,7 +220,9 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             alerts.close(work.session, alert.alert_id, "returned", now)
 
 
-def _recompute(sightings: list[Sighting], work: UnitOfWork, rules: RulesConfig, now: datetime) -> None:
+def _recompute(
+    sightings: list[Sighting], batch: _Batch, work: UnitOfWork, rules: RulesConfig, now: datetime
+) -> None:
     """Bring attendance up to date; what came late and touches many days at once, in a little while."""
     fresh: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if not each.is_late}
     late: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if each.is_late}
@@ -227,7 +230,8 @@ def _recompute(sightings: list[Sighting], work: UnitOfWork, rules: RulesConfig, 
     if len(late) > MOST_LATE_DAYS:
         days_due.mark(work.session, late, now)
         late = set()
-    recompute_days(work, fresh | late, rules, now=now)
+    cast = Cast(batch.people, batch.schedules)
+    recompute_days(work, fresh | late, rules, now=now, cast=cast)
 
 
 def _advance_mark(delivery: Delivery, work: UnitOfWork, now: datetime) -> Ack:

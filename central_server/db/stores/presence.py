@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Presence as Row
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.presence import Presence, Reason, State
 
 _FIELDS = (
@@ -23,9 +24,11 @@ _FIELDS = (
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Presence]:
     """Return the presence of those people, as far as there is one."""
-    if not employee_ids:
-        return {}
-    return _read(session, Row.employee_id.in_(employee_ids))
+    found: dict[str, Presence] = {}
+    wanted = list(employee_ids)
+    for first in range(0, len(wanted), MOST_IN_A_QUESTION):
+        found |= _read(session, Row.employee_id.in_(wanted[first : first + MOST_IN_A_QUESTION]))
+    return found
 
 
 def of_site(session: Session, site_id: str) -> dict[str, Presence]:

@@ -1,0 +1,31 @@
+"""Tell how far a site's record is complete, and which boxes a day waits for before it can be final."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from central_server.db.stores import coverage
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.completeness import complete_to, waited_for
+from central_server.domain.coverage import AgentFacts
+
+
+def recorded_to(work: UnitOfWork, site_id: str, now: datetime) -> datetime:
+    """Return how far the record of a site is complete: every box has told what it saw until then.
+
+    Boxes that are switched off count too, but for a day at most: see domain/completeness.py.
+    """
+    return complete_to(coverage.agents(work.session, site_id), now)
+
+
+def recorded_at(work: UnitOfWork, site_ids: Collection[str], now: datetime) -> dict[str, datetime]:
+    """Return how far the record of each of those sites is complete."""
+    return {site_id: recorded_to(work, site_id, now) for site_id in set(site_ids)}
+
+
+def awaited(work: UnitOfWork, site_id: str, until: datetime, now: datetime) -> list[AgentFacts]:
+    """Return the boxes of a site that still have to tell what they saw up to an instant.
+
+    For somebody who wonders why a day that is over is provisional; until: when the day closes
+    (Schedule.closes_at). The furthest behind comes first; empty when nobody is waited for.
+    """
+    return waited_for(coverage.agents(work.session, site_id), until, now)
