@@ -24,7 +24,7 @@ from central_server.adapters.report_view import (
     tiles,
     unbroken_hours,
 )
-from central_server.domain.report_words import long_date, words
+from central_server.domain.report_words import long_date, provisional_note, words
 from central_server.domain.reports import DailyReport
 
 REGULAR, BOLD = "HadirSansLong", "HadirSansLong-Bold"
@@ -152,7 +152,8 @@ def _notes(report: DailyReport, language: str) -> list[Flowable]:
     said, note = words(language), _STYLES["note"]
     lines: list[Flowable] = [Spacer(1, 3 * mm)]
     if report.is_provisional:
-        lines.append(Paragraph(f"{said['provisional']}: {said['provisional_note']}", note))
+        why = f"{said['provisional']}: {provisional_note(report, language)}"
+        lines.append(Paragraph(escape(why), note))
     if report.excluded:
         names = "; ".join(f"{each.employee_id} {each.name} – {said[each.reason]}" for each in report.excluded)
         lines.append(Paragraph(f"{said['excluded']} ({said['excluded_note']})", note))

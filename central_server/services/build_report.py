@@ -15,10 +15,13 @@ from central_server.config import RulesConfig
 from central_server.db.models import ReportRun, Site
 from central_server.db.stores import alerts, people, reports, shifts
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.attendance import Attendance
 from central_server.domain.people import Recipient
 from central_server.domain.report_words import spoken, subject, summary_params, summary_text
 from central_server.domain.reports import DailyReport, excluded, in_order, report_row, totals
+from central_server.domain.shifts import Schedule
 from central_server.ports import ReportRenderer
+from central_server.services.await_agents import awaited
 from central_server.services.close_day import compute_day
 
 READERS = ("hr", "manager")
@@ -100,6 +103,7 @@ def daily_report(
         shift_day = schedules[employee_id].shift_on(business_date)
         starts_at = shift_day.starts_at if shift_day else None
         rows.append(report_row(known[employee_id], day, shift_starts_at=starts_at, at=now))
+    waits_for = _waits_for(work, site_id, business_date, days, schedules, now)
     left_out = excluded((each for each in known.values() if each.employee_id not in days), business_date)
     return DailyReport(
         site_id=site_id,
@@ -111,7 +115,22 @@ def daily_report(
         excluded=left_out,
         totals=totals(rows, left_out),
         revision=revision,
+        waits_for=waits_for,
     )
+
+
+def _waits_for(
+    work: UnitOfWork,
+    site_id: str,
+    business_date: date,
+    days: Mapping[str, Attendance],
+    schedules: Mapping[str, Schedule],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Return the names of the boxes without which days that are over cannot be final."""
+    ends = (schedules[each].closes_at(business_date) for each, day in days.items() if day.is_provisional)
+    until = max((each for each in ends if each <= now), default=None)
+    return tuple(each.name for each in awaited(work, site_id, until, now)) if until else ()
 
 
 def _begin(
