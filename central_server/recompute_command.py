@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +19,6 @@ from central_server.services.carry_out_recompute import Written, carry_out
 from central_server.services.plan_recompute import Change, Plan, plan_recompute
 
 LINES = 40  # person-days that are shown word for word
-PAUSE_S = 0.12  # between two portions: a writer who waits tries again within a tenth of a second
 BESIDE = "(beside the days asked for)"
 
 
@@ -43,7 +41,7 @@ def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
             return 0
         written = carry_out(
             engine, plan, config.rules,
-            actor=_actor(), now=_now, pause=lambda: time.sleep(PAUSE_S), progress=_show_written,
+            actor=_actor(), now=_now, progress=_show_written,
         )  # fmt: skip
         _clear_line()
     finally:

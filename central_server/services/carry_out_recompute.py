@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from central_server.config import RulesConfig
 from central_server.db.stores import events
-from central_server.db.unit_of_work import UnitOfWork
+from central_server.db.unit_of_work import UnitOfWork, let_others_write
 from central_server.services.audit import note
 from central_server.services.date_events import still_moving
 from central_server.services.plan_recompute import Plan, digest, portions_of
@@ -32,7 +32,7 @@ def carry_out(
     *,
     actor: str,
     now: Callable[[], datetime],
-    pause: Callable[[], None],
+    pause: Callable[[], None] = let_others_write,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Written:
     """Write what the plan changes, and return what came of it.
