@@ -1,9 +1,10 @@
 """Tell how far a site's record is complete, and which boxes a day waits for before it can be final."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
-from central_server.db.stores import coverage
+from central_server.config import RulesConfig
+from central_server.db.stores import coverage, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.completeness import complete_to, waited_for
 from central_server.domain.coverage import AgentFacts
@@ -29,3 +30,15 @@ def awaited(work: UnitOfWork, site_id: str, until: datetime, now: datetime) -> l
     (Schedule.closes_at). The furthest behind comes first; empty when nobody is waited for.
     """
     return waited_for(coverage.agents(work.session, site_id), until, now)
+
+
+def awaited_for_day(
+    work: UnitOfWork, site_ids: Collection[str], day: date, rules: RulesConfig, *, now: datetime
+) -> list[AgentFacts]:
+    """Return the boxes of some sites that a business date waits for, by each site's own working hours."""
+    found: list[AgentFacts] = []
+    for site_id in site_ids:
+        schedule = shifts.of_site(work.session, site_id, rules.day_cutoff)
+        if schedule is not None:
+            found += awaited(work, site_id, schedule.closes_at(day), now)
+    return found

@@ -12,6 +12,8 @@ from central_server.db.base import Base
 from central_server.db.engine import open_engine
 from central_server.db.models import Agent, Attendance, AuditLog, Event, Holiday, HrisPush, Shift, Site
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.await_agents import awaited_for_day
+from central_server.services.build_report import daily_report
 from central_server.services.carry_out_recompute import Written, carry_out
 from central_server.services.close_day import close_due_days
 from central_server.services.plan_recompute import Plan, plan_recompute, portions_of
@@ -117,6 +119,25 @@ def test_days_close_once_every_box_has_told_what_it_saw(plant):
         assert close_due_days(work, "plant", RULES, now=night) == []
         work.session.execute(update(Agent).where(Agent.agent_id == "gone").values(revoked_at=night))
         assert MONDAY in close_due_days(work, "plant", RULES, now=night)
+
+
+def test_a_report_of_a_day_that_is_over_names_the_box_it_waits_for(plant):
+    """Until the box has told what it saw, or a day has passed."""
+    saw(plant, 1, EIGHT)
+    night = EIGHT + 14 * HOUR
+    builders.all_healthy(plant, night)
+    with UnitOfWork(plant) as work:
+        builders.an_agent(work.session, "gone", name="Lobby", reported_to=EIGHT, state="offline")
+
+    def waits_for(now: datetime) -> tuple[str, ...]:
+        with UnitOfWork(plant) as work:
+            return daily_report(work, "plant", MONDAY, RULES, now=now).waits_for
+
+    assert waits_for(EIGHT + 4 * HOUR) == ()
+    assert waits_for(night) == ("Lobby",)
+    with UnitOfWork(plant) as work:
+        assert [each.name for each in awaited_for_day(work, ["plant"], MONDAY, RULES, now=night)] == ["Lobby"]
+    assert waits_for(night + 24 * HOUR) == ()
 
 
 def test_an_event_whose_day_changes_leaves_one_and_comes_to_the_other_at_once(plant):
