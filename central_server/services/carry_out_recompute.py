@@ -14,7 +14,7 @@ from central_server.services.date_events import still_moving
 from central_server.services.plan_recompute import Plan, digest, portions_of
 from central_server.services.recompute_attendance import cast_of, recompute_days
 
-MOST_A_PORTION = 100  # person-days: what is live waits for the writing of no more
+MOST_A_PORTION = 200  # person-days: what is live waits for the writing of no more
 
 
 @dataclass

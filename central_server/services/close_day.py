@@ -16,7 +16,7 @@ from central_server.services.gather_day import Cast
 from central_server.services.recompute_attendance import is_closed_workday, recompute_days
 
 LOOK_BACK = timedelta(days=7)
-MOST_AT_ONCE = 100  # person-days in one transaction: what is live waits for no more
+MOST_AT_ONCE = 200  # person-days in one transaction: what is live waits for no more
 
 
 def compute_day(
