@@ -40,6 +40,7 @@ from central_server.services.purge_expired import purge_expired
 from central_server.services.push_attendance import push_due, queue_day, queue_revisions
 from central_server.services.recompute_attendance import recompute_days_due
 from central_server.services.send_due_reports import send_due_reports
+from central_server.services.site_scene import SiteMemory
 
 log = logging.getLogger("hadir.worker")
 
@@ -81,6 +82,7 @@ class Worker:
         self.subscriber = Subscriber(config, engine)
         self.senders, self.sink = senders_of(config), sink_of(config)
         self.listening_since: datetime | None = None
+        self.memory: dict[str, SiteMemory] = {}  # by site: what the last evaluation knew
         self._reporting = threading.Lock()
         self.schedule = DailySchedule()
         self.template = AlertTemplate(config.whatsapp.alert_template, config.whatsapp.language)
@@ -137,6 +139,7 @@ class Worker:
         elif self.listening_since is None:
             self.listening_since = now()
         for site_id in self._sites():
+            memory = self.memory.pop(site_id, SiteMemory())
             with UnitOfWork(self.engine) as work:
                 moment = now()
                 evaluate_site(
@@ -146,7 +149,9 @@ class Worker:
                     now=moment,
                     listening_since=self.listening_since or moment,
                     template=self.template,
+                    memory=memory,
                 )
+            self.memory[site_id] = memory  # committed: what it knows is so
 
     def deliver(self) -> None:
         """Read what providers called back with, then send what is due."""

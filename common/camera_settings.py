@@ -63,6 +63,7 @@ class CameraConfig:
     read_timeout_s: float = 3.0
     decode: str = "software"  # one of DECODERS
     rests: bool = True  # key frames only, while nothing moves
+    identify: bool = True  # no: faces are counted by nobody and compared with nobody's, as in public places
     search_px: int | None = None  # longer side at which the whole picture is searched; None: the model's own
     mask: tuple[Polygon, ...] = ()  # painted over before anything looks at the picture
     watch: tuple[Polygon, ...] = ()  # only faces in there count; empty: everywhere

@@ -179,6 +179,7 @@ def _camera(section: Section) -> CameraConfig:
         loop_anchor_s=section.maybe_number("loop_anchor_s", **NUMBERS["loop_anchor_s"]._asdict()),
         decode=section.choice("decode", default="software", among=DECODERS),
         rests=section.flag("rests", default=True),
+        identify=section.flag("identify", default=True),
         search_px=_search_px(section),
         mask=section.polygons("mask"),
         watch=section.polygons("watch"),

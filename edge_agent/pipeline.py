@@ -107,7 +107,7 @@ class CameraPipeline:
         self.tally = Tally()
         self.grey: np.ndarray | None = None  # GREY, of the newest frame
         self._search = Search(analyser, self.tally, attention, camera.watch, camera.search_px)
-        self._zones = camera.zones
+        self._zones, self._identifies = camera.zones, camera.identify
         self._searched: Gallery | None = None
 
     @property
@@ -127,7 +127,7 @@ class CameraPipeline:
         expected = [file.track.predicted(frame.mono, self._tracking) for file in self._files.values()]
         detections = self._search.faces(frame, grey, expected, is_cut=scene is motion.Scene.CUT)
         seen = self._follow(detections, frame, ended)
-        looks = self._worth_embedding(seen, frame)
+        looks = self._worth_embedding(seen, frame) if self._identifies else []
         if self._liveness is not None:
             self._observe(looks, frame, self._liveness)
         gallery = self._gallery()

@@ -61,6 +61,7 @@ class CameraForm(FlaskForm):
     search_px = WholeField(lazy("Longer side that is searched, in pixels"), [Optional()])
     decode = SelectField(lazy("Decoding"), choices=options((each, each) for each in DECODERS))
     rests = BooleanField(lazy("Rest while nothing moves"))
+    identify = BooleanField(lazy("Recognise people"))
     mask = TextAreaField(lazy("Hidden"), render_kw=_PLAIN | {"rows": 3})
     watch = TextAreaField(lazy("Watched"), render_kw=_PLAIN | {"rows": 3})
     zones = TextAreaField(lazy("Named parts"), render_kw=_PLAIN | {"rows": 3})
@@ -69,13 +70,14 @@ class CameraForm(FlaskForm):
 def filled(camera: CameraConfig | None) -> CameraForm:
     """Return the form of a camera as it is stored; never a password."""
     if camera is None:
-        return CameraForm(rests=True)
+        return CameraForm(rests=True, identify=True)
     address = camera_address.shown(camera.url)
     form = CameraForm(
         camera_id=camera.camera_id, name=camera.name, zone=camera.zone, address=address.address,
         user=address.user, sub_address=camera_address.shown(camera.sub_url).address if camera.sub_url else "",
         sample_fps=camera.sample_fps, min_face_px=camera.min_face_px, search_px=camera.search_px,
-        decode=camera.decode, rests=camera.rests, mask=_lines(camera.mask), watch=_lines(camera.watch),
+        decode=camera.decode, rests=camera.rests, identify=camera.identify,
+        mask=_lines(camera.mask), watch=_lines(camera.watch),
         zones="\n".join(f"{each.name}: {corners_text(each.polygon)}" for each in camera.zones),
     )  # fmt: skip
     form.camera_id.data, form.camera_id.raw_data = camera.camera_id, [camera.camera_id]  # it is not asked for
@@ -110,6 +112,7 @@ def camera_in(form: CameraForm, before: CameraConfig | None) -> tuple[CameraConf
         search_px=form.search_px.data,
         decode=form.decode.data,
         rests=bool(form.rests.data),
+        identify=bool(form.identify.data),
         mask=_polygons(form.mask.data, "mask", problems),
         watch=_polygons(form.watch.data, "watch", problems),
         zones=_zones(form.zones.data, problems),

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from central_server.domain.coverage import MISSED_HEARTBEATS, AgentFacts, CameraFacts, Fault, fault_of
+from central_server.domain.coverage import (
+    MISSED_HEARTBEATS,
+    AgentFacts,
+    CameraFacts,
+    Fault,
+    fault_of,
+    is_cloned,
+)
 from central_server.domain.presence import Presence, Reason, State
+from central_server.domain.shifts import Standing
 
 
 class Kind(StrEnum):
@@ -54,8 +62,6 @@ class OpenOne:
     agent_id: str | None = None
 
 
-CLONED_FOR = timedelta(minutes=15)  # since the last proof of two live agents with one identity
-
 _OVER = {
     Reason.IN_AREA: "returned",
     Reason.ELSEWHERE: "returned",
@@ -66,16 +72,25 @@ _OVER = {
 }
 
 
+_NOT_EXPECTED = {Standing.OFF_SHIFT: "off_shift", Standing.ON_LEAVE: "on_leave"}
+
+
 def alerts_for(
-    after: Presence, open_one: OpenOne | None, *, is_watched: bool, at: datetime
+    after: Presence,
+    open_one: OpenOne | None,
+    *,
+    is_watched: bool,
+    at: datetime,
+    standing: Standing = Standing.ON_DUTY,
 ) -> OpenAlert | CloseAlert | None:
     """Return what a person's presence asks for. `at` is the watermark that the presence was judged on.
 
     Out of area says already: followed, on duty, seen today, and unseen for too long with proven coverage.
-    A camera that fails afterwards (no_coverage) neither closes an alert nor opens one.
+    A camera that fails afterwards (no_coverage) neither closes an alert nor opens one; that the person is not
+    expected any more (standing) closes it, whether or not a camera watches.
     """
     if open_one is not None:
-        reason = _OVER.get(after.reason)
+        reason = _OVER.get(after.reason) or _NOT_EXPECTED.get(standing)
         return CloseAlert(alert_id=open_one.alert_id, reason=reason) if reason else None
     if after.state is not State.OFF or after.reason is not Reason.OUT_OF_AREA or not is_watched:
         return None
@@ -161,8 +176,7 @@ def _about_clone(
     agent: AgentFacts, open_one: OpenOne | None, site_id: str, now: datetime
 ) -> OpenAlert | CloseAlert | None:
     """Two boxes that share an identity throw each other out, and each hides the other's outage."""
-    is_cloned = agent.cloned_at is not None and now - agent.cloned_at < CLONED_FOR
-    if not is_cloned or agent.cloned_at is None:
+    if agent.cloned_at is None or not is_cloned(agent.cloned_at, now):
         return CloseAlert(alert_id=open_one.alert_id, reason="back") if open_one else None
     if open_one is not None:
         return None

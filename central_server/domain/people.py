@@ -1,6 +1,5 @@
-"""Who is followed by the cameras, and who is told about whom."""
+"""Who is followed by the cameras, and who is above whom."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -70,39 +69,3 @@ class Recipient:
     email: str = ""
     employee_id: str | None = None  # None: not an employee, e.g. HR's own number
     language: str = "id"
-
-
-def supervisor_for(
-    employee_id: str,
-    links: Iterable[Link],
-    people: Mapping[str, Person],
-    *,
-    on: date,
-    hr: Iterable[Recipient],
-) -> Recipient | None:
-    """Return who is told about employee_id on a day: the nearest reachable superior, else HR.
-
-    Superiors are asked level by level, then their own superiors. Left out: who has resigned or cannot be
-    reached, and the employee. None only when there is not even an HR recipient.
-    """
-    for superior_id in _superiors(employee_id, links, on):
-        person = people.get(superior_id)
-        if person and person.is_employed_on(on) and person.is_reachable:
-            return Recipient(
-                name=person.name, phone=person.phone, email=person.email, employee_id=person.employee_id
-            )
-    return next((each for each in hr if each.phone or each.email), None)
-
-
-def _superiors(employee_id: str, links: Iterable[Link], on: date) -> list[str]:
-    """Return every superior once, nearest first; a cycle ends, and never names the employee."""
-    above: dict[str, list[Link]] = {}
-    for link in links:
-        if link.is_valid_on(on):
-            above.setdefault(link.employee_id, []).append(link)
-    order = [employee_id]
-    for below in order:  # grows while we read it: breadth first
-        for link in sorted(above.get(below, []), key=lambda each: (each.level, each.supervisor_id)):
-            if link.supervisor_id not in order:
-                order.append(link.supervisor_id)
-    return order[1:]

@@ -4,11 +4,14 @@ The clock of these rules is the site's watermark, up to which everything seen ha
 time with proven coverage counts: a dead camera, agent or line makes people `unknown`, never `off`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from central_server.domain.coverage import place_of
 from central_server.domain.shifts import Duty, Standing
+from central_server.domain.whereabouts import places_after
 
 DEFAULT_UNSEEN_AFTER = timedelta(minutes=5)
 
@@ -45,6 +48,12 @@ class Presence:
     camera_id: str | None = None
     business_date: date | None = None  # of last_seen
     episode: int = 0  # counts arrivals and returns: the absence after the n-th return is episode n
+    zones: Mapping[str, str] = field(default_factory=dict)  # where seen lately: see domain/whereabouts.py
+
+    def is_carried_on(self, after: "Presence") -> bool:
+        """Tell whether the person has only been seen again, by the camera that saw them before."""
+        is_there = self.state is after.state is State.AVAILABLE
+        return is_there and (self.camera_id, self.zone_id) == (after.camera_id, after.zone_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +73,15 @@ class Sighting:
 class Circumstances:
     """What the rule looks at besides the last sighting."""
 
-    at: datetime  # the watermark; without one, the server's clock
+    at: datetime  # the watermark of the person's cameras; without one, the server's clock
     today: date  # the person's business date at that moment
     duty: Duty
     is_followed: bool
     home_site_id: str
     unseen_after: timedelta
-    covered_since: datetime | None  # of the zone last seen in; not seen today: of the site. None: no proof
+    covered_since: datetime | None  # of every place where the person may be. None: no proof
     is_camera_watching: bool  # the camera that saw the person last
+    is_held: bool = False  # news of the past are on their way: nobody has newly gone
 
 
 def nobody_yet(employee_id: str, site_id: str, at: datetime) -> Presence:
@@ -84,12 +94,16 @@ def nobody_yet(employee_id: str, site_id: str, at: datetime) -> Presence:
 def presence_after_sighting(before: Presence, sighting: Sighting, home_site_id: str) -> Presence:
     """Return the presence once a sighting is known: the newest one wins, and late news are no news.
 
-    A late sighting moves last_seen forward, never backwards, and leaves the state to the next evaluation.
+    A late sighting moves last_seen forward, never backwards, and leaves the state to the next evaluation. An
+    older one than the newest tells only of one more place where the person may be.
     """
+    place = place_of(sighting.zone_id, sighting.camera_id)
+    zones = places_after(before.zones, place, sighting.business_date)
     if before.last_seen is not None and sighting.seen_at <= before.last_seen:
-        return before
+        return before if zones is before.zones else replace(before, zones=zones)
     moved = replace(
         before,
+        zones=zones,
         site_id=sighting.site_id,
         last_seen=sighting.seen_at,
         zone_id=sighting.zone_id,
@@ -124,11 +138,33 @@ def _state_at(before: Presence, facts: Circumstances) -> tuple[State, Reason]:
     if not facts.is_followed:
         return State.UNKNOWN, Reason.NOT_ENROLLED
     was_seen = before.last_seen is not None and facts.at - before.last_seen <= facts.unseen_after
+    if was_seen and _was_judged_off(before):  # the watermark went back: nobody has returned by that
+        return before.state, before.reason
     if was_seen and facts.is_camera_watching:
         return State.AVAILABLE, Reason.IN_AREA if before.site_id == facts.home_site_id else Reason.ELSEWHERE
     if not _is_absence_proven(before.last_seen, facts):
         return State.UNKNOWN, Reason.NO_COVERAGE
-    return State.OFF, _why_off(before, facts)
+    why = _why_off(before, facts)
+    if facts.is_held and before.state is not State.OFF:
+        return State.UNKNOWN, Reason.NO_COVERAGE
+    if facts.is_held and why is Reason.OUT_OF_AREA:
+        return before.state, before.reason
+    return State.OFF, why
+
+
+def _was_judged_off(before: Presence) -> bool:
+    return before.state is State.OFF and before.since == before.last_seen
+
+
+def next_check(after: Presence, facts: Circumstances, next_duty: datetime) -> datetime:
+    """Return the first instant, of the watermark, at which time alone could change the presence at facts.at.
+
+    next_duty: when something else may be expected of the person. Whatever else happens (a sighting, a camera,
+    HR) asks for a new look anyway.
+    """
+    counted = (after.last_seen, facts.covered_since, facts.duty.since)
+    ends = (each + facts.unseen_after for each in counted if each)
+    return min((next_duty, *(each for each in ends if each >= facts.at)))
 
 
 def _is_absence_proven(last_seen: datetime | None, facts: Circumstances) -> bool:

@@ -34,8 +34,9 @@ def carry_out(
     now: Callable[[], datetime],
     pause: Callable[[], None] = let_others_write,
     progress: Callable[[int, int], None] = lambda *_: None,
+    most: int = MOST_A_PORTION,
 ) -> Written:
-    """Write what the plan changes, and return what came of it.
+    """Write what the plan changes, about `most` person-days at a time, and return what came of it.
 
     Between planning and writing people are seen, and HR goes on working: each portion is computed from the
     facts as they are in the transaction that writes it, so that nothing stale is stored. Each is a short
@@ -47,7 +48,7 @@ def carry_out(
         subject = f"{plan.first} {plan.last}"
         note(work, actor, "attendance.recompute", subject, now=now(), days=len(plan.marks), moved=plan.moved)
     done = 0
-    for days, moves in portions_of(plan, MOST_A_PORTION):
+    for days, moves in portions_of(plan, most):
         pause()
         with UnitOfWork(engine) as work:
             cast = cast_of(work, {employee_id for employee_id, _ in days}, rules)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Agent, AgentConfig, Camera
+from central_server.db.models import Agent, AgentConfig, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.ports import SealBroken, Sealing
 from central_server.services import audit
@@ -219,7 +219,10 @@ def _before(work: UnitOfWork, agent: Agent, seal: Sealing) -> AgentSettings:
 def _store(
     work: UnitOfWork, agent: Agent, seal: Sealing, settings: AgentSettings, change: Change
 ) -> AgentConfig:  # fmt: skip
-    """Store settings as a new generation, and write down who did it; never an address or a password."""
+    """Store settings as a new generation, and write down who did it; never an address or a password.
+
+    In a public zone nobody is identified, whatever was asked for.
+    """
     if agent.config_gen != change.base:
         raise ConfigRefused(Problem("gen", "changed_meanwhile", "somebody else has changed it meanwhile"))
     taken = taken_cameras(work, agent, (each.camera_id for each in settings.cameras))
@@ -232,6 +235,7 @@ def _store(
     ]
     if problems:
         raise ConfigRefused(*problems)
+    settings = replace(settings, cameras=_lawful(work.session, agent, settings.cameras))
     gen = _next_generation(work, agent)
     body = to_json(replace(settings, gen=gen, salt=secrets.token_hex(16)))
     row = AgentConfig(
@@ -251,6 +255,21 @@ def _store(
         cameras=[each.camera_id for each in settings.cameras],
     )  # fmt: skip
     return row
+
+
+def _lawful(session: Session, agent: Agent, cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
+    """Return the cameras, those in public zones of the agent's site without identification."""
+    zones = session.scalars(select(Zone).where(Zone.site_id == agent.site_id, Zone.is_public)).all()
+    public = {name for zone in zones for name in (zone.zone_id, zone.name)}
+    known = dict(
+        session.execute(
+            select(Camera.camera_id, Camera.zone_id).where(Camera.agent_id == agent.agent_id)
+        ).all()
+    )
+    return tuple(
+        replace(each, identify=False) if (each.zone or known.get(each.camera_id)) in public else each
+        for each in cameras
+    )
 
 
 def _next_generation(work: UnitOfWork, agent: Agent) -> int:

@@ -1,18 +1,20 @@
 """Open alerts: the words, the recipient, and the messages in the outbox, all in one transaction."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
 
 from central_server.config import RulesConfig
 from central_server.db.models import Site, Zone
-from central_server.db.stores import alerts, coverage, people
+from central_server.db.stores import alerts, people
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import CloseAlert, Kind, OpenAlert, OpenOne, outage_alerts
+from central_server.domain.coverage import AgentFacts, CameraFacts
 from central_server.domain.messages import OutOfArea, flat, out_of_area_text
-from central_server.domain.people import Person, Recipient, supervisor_for
+from central_server.domain.people import Person, Recipient
+from central_server.services.find_supervisor import find_supervisor
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+TOLD_NOBODY = "Nobody was told: no superior can be reached, and the site has no HR recipient."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ def open_out_of_area(
     template: AlertTemplate,
 ) -> None:
     """Store the alert about a person and the message to the supervisor; once, however often decided."""
-    recipient = _supervisor(work, person, alert.business_date or now.date())
+    on = alert.business_date or now.date()
+    recipient = find_supervisor(work, person, rules, on=on, now=now).chosen
     zone = work.session.get(Zone, alert.zone_id) if alert.zone_id else None
     facts = OutOfArea(
         employee_id=person.employee_id,
@@ -47,7 +50,7 @@ def open_out_of_area(
     alert_id = alerts.add(
         work.session,
         alert,
-        log=text,
+        log=text if recipient else f"{text}\n{TOLD_NOBODY}",
         supervisor_id=recipient.employee_id if recipient else None,
         supervisor_name=recipient.name if recipient else "",
     )
@@ -64,15 +67,16 @@ def open_outages(
     site_id: str,
     open_now: list[OpenOne],
     rules: RulesConfig,
+    agents: list[AgentFacts],
+    cameras: list[CameraFacts],
     *,
     now: datetime,
-    listening_since: datetime | None,
-    template: AlertTemplate,
+    heard: datetime,
 ) -> None:
-    """Open and close the alerts about agents and cameras, which go to those who repair them."""
-    agents = coverage.agents(work.session, site_id)
-    cameras = coverage.cameras(work.session, site_id)
-    heard = listening_since or LONG_AGO
+    """Open and close the alerts about agents and cameras, which go to those who repair them.
+
+    heard: when this server began to listen.
+    """
     names = {each.agent_id: each.name for each in agents} | {each.camera_id: each.name for each in cameras}
     for decision in outage_alerts(agents, cameras, open_now, site_id=site_id, now=now, listening_since=heard):
         if isinstance(decision, CloseAlert):
@@ -114,13 +118,6 @@ def _open_outage(
         for channel in ("whatsapp", "email"):
             if recipient.phone if channel == "whatsapp" else recipient.email:
                 _enqueue(work, alert_id, alert, recipient, channel, text, subject, rules, now)
-
-
-def _supervisor(work: UnitOfWork, person: Person, on: date) -> Recipient | None:
-    links = people.links(work.session)
-    superiors = people.by_id(work.session, {each.supervisor_id for each in links})
-    hr = people.recipients(work.session, person.site_id, "hr")
-    return supervisor_for(person.employee_id, links, superiors, on=on, hr=hr)
 
 
 def _enqueue(

@@ -15,6 +15,8 @@ from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
 from central_server.services.gather_day import Cast
+from central_server.services.keep_watch import note_lost
+from central_server.services.place_events import Places, note_hidden, without_name
 from central_server.services.recompute_attendance import PersonDay, recompute_days
 from central_server.services.record_health import instant
 from common.events import Ack, Clock, Envelope, EventKind, RecognitionEvent
@@ -65,7 +67,9 @@ def record_deliveries(
     new = events.add_all(work.session, rows) if rows else []
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
+    note_hidden(work, new, now)
     _recompute(sightings, batch, work, rules, now)
+    note_lost(work, new, now)
     acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
     _count_repeats(rows, new, work)
     return acks
@@ -90,6 +94,7 @@ class _Batch:
         self.session, self.now, self.rules = work.session, now, rules
         self.agents = {each.agent_id: self._agent(each.agent_id) for each in deliveries}
         self.boots: dict[str, Boots] = {key: boots_from(each.boots) for key, each in self.agents.items()}
+        self.places = Places(work)
         told = [event for each in deliveries for event in each.envelope.events]
         self.people: dict[str, Person] = people.by_id(
             work.session, {event.employee_id for event in told if event.employee_id}
@@ -124,20 +129,23 @@ class _Batch:
         camera = self.cameras.get(event.camera_id)
         if camera is not None and camera.agent_id != agent.agent_id:
             camera = None  # another agent's: it lends nobody its site and zone
-        return _plain_row(event) | {
+        zone_id = self.places.zone_of(event, camera)
+        is_nameless = self.places.is_nameless(camera, zone_id)
+        row = _plain_row(event) | {
             "event_id": f"{agent.agent_id}-{epoch}-{event.seq}",  # so that nobody takes another's
             "agent_id": agent.agent_id,
             "epoch": epoch,
             "site_id": camera.site_id if camera else agent.site_id,
-            "zone_id": camera.zone_id if camera else None,
+            "zone_id": zone_id,
             "ts": min(instant(event.ts - off_ms), self.now),
             "last_seen": seen_at,
             "received_at": self.now,
-            "business_date": self._business_date(event.employee_id, agent, seen_at),
+            "business_date": self._business_date(None if is_nameless else event.employee_id, agent, seen_at),
             "is_late": self.now - seen_at > self.rules.late_news,
             "clock_off_ms": off_ms if is_dated else 0,
             "clock": event.clock.value if is_dated else Clock.BAD.value,
         }
+        return without_name(row) if is_nameless else row
 
     def sighting(self, row: Mapping[str, Any]) -> Sighting | None:
         """Return the sighting that a new row tells of, if it is about somebody we follow, at a known time."""
@@ -203,6 +211,7 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
     """Move the presence of everybody seen, and close the alerts about who is back."""
     known = presence.by_id(work.session, {each.employee_id for each in sightings})
     moved: set[str] = set()
+    changed: set[str] = set()  # in more than when they were seen: everything is to be asked of them
     is_back: set[str] = set()
     for seen in sorted(sightings, key=lambda each: each.seen_at):
         home = batch.people[seen.employee_id].site_id
@@ -212,9 +221,13 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             continue
         known[seen.employee_id] = after
         moved.add(seen.employee_id)
-        if not seen.is_late:
+        if not before.is_carried_on(after):
+            changed.add(seen.employee_id)
+        if not seen.is_late and after.last_seen != before.last_seen:
             is_back.add(seen.employee_id)
-    presence.put(work.session, *(known[employee_id] for employee_id in sorted(moved)))
+    presence.put(
+        work.session, *(known[employee_id] for employee_id in sorted(moved)), in_time=moved - changed
+    )
     for employee_id in sorted(is_back):
         for alert in alerts.open_about(work.session, employee_id):
             alerts.close(work.session, alert.alert_id, "returned", now)

@@ -1,17 +1,21 @@
 """Record what agents and cameras say about themselves: births, deaths, heartbeats, camera states."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from central_server.db.models import Agent, BadMessage, Camera, Zone
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.clocks import TRUSTED_OFF_MS, boots_as_json, boots_from, correction
 from central_server.domain.clones import born, is_old_news
+from central_server.services.keep_watch import Heard, keep_watch
 from central_server.services.retire_models import change_model
+from common.camera_settings import MOST_POLYGONS
 from common.events import (
     AgentState,
     Birth,
     CameraHealth,
     CameraInfo,
+    CameraReason,
     CameraState,
     CameraStatus,
     Clock,
@@ -22,7 +26,11 @@ from common.ids import is_slug, slug_from
 
 MOST_PARKED_BYTES = 8192
 MOST_ERRORS = 100
-SAID_AT_BIRTH = ("configuration", "taken")  # of an agent's health; heartbeats leave them alone
+SAID_AT_BIRTH = (
+    "configuration",
+    "picture_zones",
+    "taken",
+)  # of an agent's health; heartbeats leave them alone
 _STATES_WITH_COVERAGE = {CameraState.ONLINE.value}
 
 
@@ -53,13 +61,16 @@ def record_birth(agent_id: str, birth: Birth, work: UnitOfWork, now: datetime) -
     agent.cloned_at = now if is_clone else agent.cloned_at
     known = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
     owners = {
-        info.camera_id: _know_camera(agent, info, known.pop(info.camera_id, None), work)
+        info.camera_id: _know_camera(agent, info, known.pop(info.camera_id, None), work, now)
         for info in birth.cameras
     }
+    before = {camera.camera_id: Heard.of(camera) for camera in known.values()}
     for camera in known.values():
         _set_state(camera, CameraState.DISABLED.value, "", now)
+    keep_watch(work, agent, known.values(), before, now)
     agent.health = (agent.health or {}) | {
         "configuration": birth.extra.get("configuration", {}),
+        "picture_zones": _picture_zones(agent, birth, owners, work),
         "taken": {name: owner for name, owner in owners.items() if owner},  # cameras of other agents
     }
 
@@ -87,9 +98,11 @@ def record_heartbeat(agent_id: str, heartbeat: Heartbeat, work: UnitOfWork, now:
         | {name: before[name] for name in SAID_AT_BIRTH if name in before}
     )
     cameras = {camera.camera_id: camera for camera in _cameras_of(work, agent_id)}
-    for health in heartbeat.cameras:
-        if camera := cameras.get(health.camera_id):
-            _record_camera_health(camera, health, off_ms, now)
+    before = {camera_id: Heard.of(camera) for camera_id, camera in cameras.items()}
+    told = {health.camera_id: health for health in heartbeat.cameras if health.camera_id in cameras}
+    for camera_id, health in told.items():
+        _record_camera_health(cameras[camera_id], health, off_ms, now)
+    keep_watch(work, agent, [cameras[camera_id] for camera_id in told], before, now)
 
 
 def _follow_clock(agent: Agent, heartbeat: Heartbeat, now: datetime) -> int:
@@ -152,7 +165,9 @@ def _cameras_of(work: UnitOfWork, agent_id: str) -> list[Camera]:
     return work.session.query(Camera).filter(Camera.agent_id == agent_id).all()
 
 
-def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork) -> str:
+def _know_camera(
+    agent: Agent, info: CameraInfo, known: Camera | None, work: UnitOfWork, now: datetime
+) -> str:  # fmt: skip
     """Note a camera as the agent's own; return the id of the agent whose it is, if it is another's.
 
     The first to name a camera keeps it, until it looks after it no longer: then it may go to another box.
@@ -164,10 +179,15 @@ def _know_camera(agent: Agent, info: CameraInfo, known: Camera | None, work: Uni
         if known is None:
             known = Camera(camera_id=info.camera_id, site_id=agent.site_id, name="")
             work.session.add(known)
+        elif known.state != CameraState.DISABLED.value:
+            _begin_anew(known, now)  # what it watched for another agent proves nothing about this one
         known.agent_id = agent.agent_id
     known.name = info.name or known.name or info.camera_id
     if info.zone:
-        known.zone_id = _zone_named(info.zone, agent.site_id, work)
+        zone_id = _zone_named(info.zone, agent.site_id, work)
+        if known.zone_id not in (None, zone_id):
+            _begin_anew(known, now)  # it has not watched there before
+        known.zone_id = zone_id
     return ""
 
 
@@ -200,6 +220,35 @@ def _record_camera_health(camera: Camera, health: CameraHealth, off_ms: int, now
         camera.last_frame_at = now - timedelta(milliseconds=health.last_frame_age_ms)
     if camera.state in _STATES_WITH_COVERAGE:
         camera.covered_since = min(instant(health.since - off_ms), now)
+
+
+def _picture_zones(
+    agent: Agent, birth: Birth, owners: Mapping[str, str], work: UnitOfWork
+) -> dict[str, list[str]]:  # fmt: skip
+    """Return the zones that are parts of the pictures of an agent's own cameras; made when there are none."""
+    configuration = birth.extra.get("configuration", {})
+    if configuration.get("is_cut"):  # it has more than it can tell: what was known before still counts
+        return dict((agent.health or {}).get("picture_zones") or {})
+    told = configuration.get("cameras") or []
+    found = {}
+    for each in told:
+        camera_id, parts = str(each.get("camera_id", "")), each.get("zones") or []
+        names = (
+            [part.get("name") for part in parts if isinstance(part, Mapping)]
+            if isinstance(parts, list)
+            else []
+        )
+        names = [name.strip()[:120] for name in names if isinstance(name, str) and name.strip()]
+        if names and owners.get(camera_id) == "":
+            ids = (_zone_named(name, agent.site_id, work) for name in names[:MOST_POLYGONS])
+            found[camera_id] = sorted({zone_id for zone_id in ids if zone_id})
+    return found
+
+
+def _begin_anew(camera: Camera, now: datetime) -> None:
+    """Forget since when a camera has watched: the next heartbeat tells."""
+    if camera.state in _STATES_WITH_COVERAGE:
+        _set_state(camera, CameraState.OFFLINE.value, CameraReason.STARTING.value, now)
 
 
 def _set_state(camera: Camera, state: str, reason: str, now: datetime) -> None:

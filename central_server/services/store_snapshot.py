@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from central_server.db.models import Agent, Event, Snapshot
+from central_server.db.models import Agent, Event, Snapshot, Zone
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.enrol_person import write_private
 
@@ -31,6 +31,9 @@ def store_snapshot(
     )
     if event is None:
         raise SnapshotRefused("There is no such event of this agent.")
+    zone = work.session.get(Zone, event.zone_id) if event.zone_id else None
+    if zone is not None and zone.is_public:
+        raise SnapshotRefused("No face crop is kept from a public zone.")
     if (kept := work.session.get(Snapshot, event_id)) is not None:
         return kept
     expires_at = event.ts + timedelta(days=min(days, MOST_DAYS))

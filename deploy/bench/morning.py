@@ -12,6 +12,7 @@ from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.shifts import DAY, Standing
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.record_event import Delivery, record_deliveries
+from central_server.services.site_scene import SiteMemory
 from common.events import Envelope, EventKind, RecognitionEvent
 from common.ids import CameraId, EmployeeId
 from deploy.bench.workforce import CUTOFF, RULES, SITES, Workforce, number_of
@@ -28,6 +29,7 @@ class Morning:
         self.force, self.engine, self.chance = force, engine, chance
         self.now = datetime.combine(force.day + DAY, datetime.min.time(), UTC) + AT
         self.at_work: dict[str, list[str]] = {site_id: [] for site_id in SITES}
+        self.memories = {site_id: SiteMemory() for site_id in SITES}
         self.seq = 0
         with UnitOfWork(engine) as work:
             known = people.by_id(work.session, force.site_of.keys())
@@ -64,7 +66,7 @@ class Morning:
         for site_id in SITES:
             began = time.perf_counter()
             with UnitOfWork(self.engine) as work:
-                evaluate_site(work, site_id, RULES, now=self.now)
+                evaluate_site(work, site_id, RULES, now=self.now, memory=self.memories[site_id])
             took[site_id] = time.perf_counter() - began
         return took
 

@@ -26,7 +26,7 @@ TOLD = {
 GOOD = {
     "camera_id": "dock-1", "name": "Dock", "zone": "Dock", "address": "rtsp://10.0.0.7:554/1",
     "user": "admin", "password": "s3cret@word", "sample_fps": "5", "min_face_px": "32",
-    "decode": "software", "rests": "y",
+    "decode": "software", "rests": "y", "identify": "y",
     "mask": "0,0 0.5,0 0.5,0.5", "zones": "Counter: 0,0 1,0 1,1",
 }  # fmt: skip
 
@@ -292,3 +292,14 @@ def test_a_picture_is_for_administrators_and_each_look_is_written_down(world):
     assert post(admin, f"{where}/still", {}, headers={"X-Requested-With": "hadir"}).json["state"] == "ready"
     assert post(admin, f"{AGENT}/camera/attic/still", {}).status_code == 404
     assert admin.get(f"{AGENT}/camera/../../x/picture").status_code == 404
+
+
+def test_a_camera_in_a_public_zone_never_identifies(world):
+    """Whatever the form says: what the agent gets is without identification."""
+    with UnitOfWork(world.engine) as work:
+        work.session.add(models.Zone(zone_id="street", site_id="plant", name="Street", is_public=True))
+    for zone, identifies in (("Street", False), ("Dock", True)):
+        camera = GOOD | {"camera_id": f"cam-{zone.lower()}", "zone": zone}
+        assert "Saved." in saved(world, "/camera", **camera)
+        found = wanted(world).camera(camera["camera_id"])
+        assert found is not None and found.identify is identifies

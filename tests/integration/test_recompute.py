@@ -290,7 +290,7 @@ def test_portions_never_part_a_person_and_hold_everything_once(plant):
 def test_others_write_between_two_portions(plant):
     """Another writer gets its turn while a long recompute is under way, and waits for one portion at most."""
     with UnitOfWork(plant) as work:
-        for number in range(100, 400):
+        for number in range(100, 160):
             builders.an_employee(work.session, f"EMP{number}")
     plan = plan_of(plant)
     turns: list[str] = []
@@ -306,7 +306,7 @@ def test_others_write_between_two_portions(plant):
         other.join(20)
         turns.append("portion")
 
-    carry_out(plant, plan, RULES, actor="shell:test", now=lambda: LATER, pause=pause)
+    carry_out(plant, plan, RULES, actor="shell:test", now=lambda: LATER, pause=pause, most=20)
 
     assert turns.count("portion") >= 3
     assert turns == ["other", "portion"] * turns.count("portion")
@@ -315,7 +315,7 @@ def test_others_write_between_two_portions(plant):
 def test_broken_off_half_way_it_is_begun_again(plant):
     """What was written stays whole; the next plan has the rest, and the log tells of both."""
     with UnitOfWork(plant) as work:
-        for number in range(100, 400):
+        for number in range(100, 160):
             builders.an_employee(work.session, f"EMP{number}")
     plan = plan_of(plant)
     pauses = iter([None, None])
@@ -324,7 +324,7 @@ def test_broken_off_half_way_it_is_begun_again(plant):
         next(pauses)
 
     with pytest.raises(StopIteration):
-        carry_out(plant, plan, RULES, actor="shell:test", now=lambda: LATER, pause=pause)
+        carry_out(plant, plan, RULES, actor="shell:test", now=lambda: LATER, pause=pause, most=20)
 
     rest = plan_of(plant)
     assert 0 < len(rest.marks) < len(plan.marks)

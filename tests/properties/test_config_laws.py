@@ -54,6 +54,7 @@ def cameras(draw, name: st.SearchStrategy[str] = NAMES) -> CameraConfig:
         decode=draw(st.sampled_from(DECODERS)),
         search_px=draw(st.sampled_from([None, 320, 640])),
         rests=draw(st.booleans()),
+        identify=draw(st.booleans()),
         mask=tuple(draw(st.lists(polygons, max_size=2))),
         watch=tuple(draw(st.lists(polygons, max_size=2))),
         zones=tuple(NamedZone("Counter", each) for each in draw(st.lists(polygons, max_size=2))),

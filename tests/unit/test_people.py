@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from central_server.domain.people import Link, Person, Recipient, supervisor_for
+from central_server.domain.escalation import Passed, PassedOver, escalation_for, supervisor_for
+from central_server.domain.people import Link, Person, Recipient
 
 DAY = date(2026, 11, 23)
 HR = Recipient(name="HR", phone="62899")
@@ -83,3 +84,41 @@ def test_whoever_was_added_today_was_not_absent_yesterday():
     assert person.can_be_absent_on(DAY)
     assert not person.can_be_absent_on(date(2026, 11, 22))
     assert not a_person("e1", is_enrolled=False).can_be_absent_on(DAY)
+
+
+def test_who_is_passed_over_is_told_with_the_reason():
+    """Absent, on a trip, not arrived, unknown, oneself: in the order of asking, up to the one who is told."""
+    links = [
+        link("e2"),
+        link("e1", level=2),
+        link("e3", level=3),
+        link("gone", level=4),
+        link("e4", of="e2"),
+        link("e5", of="e4"),
+    ]
+    away = {"e2": Passed.ON_LEAVE, "e3": Passed.ON_TRIP, "e4": Passed.NOT_ARRIVED}
+    people = {code: a_person(code) for code in ("e1", "e2", "e3", "e4", "e5")}
+    found = escalation_for("e1", links, people, on=DAY, hr=[HR], away=away)
+    assert found.chosen is not None and found.chosen.employee_id == "e5"
+    assert found.passed == (
+        PassedOver("e2", Passed.ON_LEAVE),
+        PassedOver("e1", Passed.CIRCULAR),
+        PassedOver("e3", Passed.ON_TRIP),
+        PassedOver("gone", Passed.UNKNOWN),
+        PassedOver("e4", Passed.NOT_ARRIVED),
+    )
+
+
+@pytest.mark.parametrize(
+    ("unfit", "why"),
+    [
+        ({"status": "resigned"}, "resigned"),
+        ({"status": "suspended"}, "suspended"),
+        ({"resigned_on": date(2026, 11, 20)}, "not_employed"),
+        ({"phone": "", "email": ""}, "unreachable"),
+    ],
+)
+def test_when_nobody_is_left_hr_is_told(unfit, why):
+    """With the reason for each who was passed over."""
+    found = escalation_for("e1", [link("e2")], {"e2": a_person("e2", **unfit)}, on=DAY, hr=[HR])
+    assert (found.chosen, found.passed) == (HR, (PassedOver("e2", Passed(why)),))

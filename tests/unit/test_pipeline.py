@@ -1,5 +1,6 @@
 """The real pipeline on scripted faces."""
 
+from dataclasses import replace
 from itertools import cycle, islice
 
 import numpy as np
@@ -176,3 +177,9 @@ def test_crossing_people_keep_their_names():
     events, _ = play(frames, GALLERY)
     names = {each.employee_id for each in events}
     assert names == {"ani", "budi"}
+
+
+def test_a_camera_that_must_not_identify_compares_no_face_and_tells_nothing():
+    """As the law asks in public places: not a single embedding is made."""
+    events, analyser = play(staying("ani", 20), GALLERY, camera=replace(CAMERA, identify=False))
+    assert events == [] and analyser.embedded == 0

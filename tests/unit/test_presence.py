@@ -112,8 +112,10 @@ def test_a_return_is_a_new_episode():
 
 
 def test_the_newest_of_several_cameras_wins():
-    """An older sighting that arrives later changes nothing."""
-    assert presence_after_sighting(seen(1), a_sighting(2), "plant") == seen(1)
+    """An older sighting that arrives later tells only of one more place where the person may be."""
+    after = presence_after_sighting(seen(1), a_sighting(2), "plant")
+    assert after == seen(1, zones={"hall": TODAY.isoformat()})
+    assert presence_after_sighting(after, a_sighting(2), "plant") is after
 
 
 def test_late_news_are_no_news():

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Agent, BadMessage, Camera, JoinCode, TemplateLog
 from central_server.db.queries.places import Places
-from central_server.domain.alerts import CLONED_FOR
-from central_server.domain.coverage import AgentFacts, fault_of
+from central_server.domain.coverage import AgentFacts, fault_of, is_cloned
 
 JOINED = "joined"  # and never heard of since
 
@@ -143,7 +142,7 @@ def _agent(row: Agent, cameras: list[Camera], places: Places, latest: int, now: 
         skew_s=None if row.skew_ms is None else row.skew_ms / 1000,
         is_corrected=row.clock_off_ms != 0,
         road=row.road,
-        is_cloned=row.cloned_at is not None and now - row.cloned_at < CLONED_FOR,
+        is_cloned=is_cloned(row.cloned_at, now),
         gallery_gen=row.gallery_gen,
         gallery_latest=latest,
         leased_out=bool(health.get("leased_out")),

@@ -1,18 +1,192 @@
-"""Agents and cameras, as facts about what they prove."""
+"""Agents and cameras, as facts about what they prove, now and in the past."""
 
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Agent, Camera, Zone
-from central_server.domain.coverage import AgentFacts, CameraFacts, SiteCoverage, site_coverage
-from central_server.domain.intervals import Interval
+from central_server.db.models import (
+    Agent,
+    Attendance,
+    Camera,
+    CoverageGap,
+    RoleThreshold,
+    Shift,
+    Site,
+    Zone,
+)
+from central_server.domain.coverage import (
+    LONG_AGO,
+    AgentFacts,
+    CameraFacts,
+    SiteCoverage,
+    site_coverage,
+)
+from central_server.domain.gaps import LOST, Gap
+from central_server.domain.intervals import Interval, joined
+
+DAY = timedelta(days=1)
+
+_AGENT = (
+    Agent.agent_id,
+    Agent.name,
+    Agent.state,
+    Agent.state_at,
+    Agent.heartbeat_at,
+    Agent.heartbeat_interval_s,
+    Agent.reported_to,
+    Agent.skew_ms,
+    Agent.clock_off_ms,
+    Agent.cloned_at,
+    Agent.site_id,
+)
+_CAMERA = (
+    Camera.camera_id,
+    Camera.agent_id,
+    Camera.name,
+    Camera.zone_id,
+    Camera.state,
+    Camera.reason,
+    Camera.state_at,
+    Camera.covered_since,
+)
 
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
     """Return the agents of a site that have not been revoked."""
-    wanted = select(Agent).where(Agent.site_id == site_id, Agent.revoked_at.is_(None))
+    return _agents(session, Agent.site_id == site_id)
+
+
+def cameras(session: Session, site_id: str) -> list[CameraFacts]:
+    """Return the cameras of a site, with their zones."""
+    return _cameras(session, Camera.site_id == site_id)
+
+
+def of_site(
+    session: Session, site_id: str, now: datetime, listening_since: datetime = LONG_AGO
+) -> SiteCoverage:
+    """Return what the site's cameras prove at now."""
+    return site_coverage(agents(session, site_id), cameras(session, site_id), now, listening_since)
+
+
+def of_others(session: Session, site_id: str, now: datetime) -> SiteCoverage:
+    """Return what the cameras of all other sites prove at now, together."""
+    return site_coverage(
+        _agents(session, Agent.site_id != site_id), _cameras(session, Camera.site_id != site_id), now
+    )
+
+
+def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
+    """Return when each camera that should have watched did not, within a span of time; open gaps, too."""
+    zones = {row.zone_id: row for row in session.scalars(select(Zone).where(Zone.site_id == site_id))}
+    rows = session.execute(
+        select(Camera.camera_id, Camera.zone_id, Camera.state, Camera.proven_to, Agent.revoked_at)
+        .join(Agent, Agent.agent_id == Camera.agent_id)
+        .where(Camera.site_id == site_id)
+    ).all()
+    parts = _picture_zones(session, Agent.site_id == site_id)
+    entrances = {each for each, zone in zones.items() if zone.is_entrance and not zone.is_public}
+    entrances &= {zone for row in rows for zone in (row.zone_id, *parts.get(row.camera_id, ()))}
+    public = {each for each, zone in zones.items() if zone.is_public}
+
+    def gap(camera_id: str, zone_id: str | None, start: datetime, end: datetime, reason: str) -> Gap:
+        places = {zone_id, *parts.get(camera_id, ())}
+        is_decisive = bool(places & entrances) if entrances else zone_id not in public
+        within = Interval(max(start, span.start), min(end, span.end))
+        return Gap(
+            camera_id=camera_id, zone_id=zone_id, interval=within, reason=reason, is_decisive=is_decisive
+        )
+
+    ended = select(CoverageGap).where(
+        CoverageGap.site_id == site_id, CoverageGap.ends_at > span.start, CoverageGap.starts_at < span.end
+    )
+    found = [
+        gap(row.camera_id, row.zone_id, row.starts_at, row.ends_at, row.reason)
+        for row in session.scalars(ended.order_by(CoverageGap.starts_at, CoverageGap.id))
+    ]
+    found += [
+        gap(row.camera_id, row.zone_id, row.proven_to, row.revoked_at or span.end, "")
+        for row in rows
+        if row.state != "disabled" and row.proven_to
+    ]
+    return [each for each in found if each.interval.start < each.interval.end]
+
+
+def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
+    """Return when somebody could have come or gone at a site without being seen, within a span of time.
+
+    That is when a camera of an entrance did not watch; where no zone is marked as one, any camera.
+    """
+    return joined(each.interval for each in gaps(session, site_id, span) if each.is_decisive)
+
+
+def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict[str, datetime]:
+    """Return, by camera, up to when what it saw had to be dropped by its agent; only what ended after."""
+    rows = select(CoverageGap.camera_id, func.max(CoverageGap.ends_at)).where(
+        CoverageGap.camera_id.in_(camera_ids), CoverageGap.reason == LOST, CoverageGap.ends_at > after
+    )
+    found = session.execute(rows.group_by(CoverageGap.camera_id))
+    return {row[0]: row[1] for row in found}
+
+
+def closed_days(session: Session, site_id: str, span: Interval) -> list[tuple[str, date]]:
+    """Return the closed person-days of a site whose shift's window has a part in a span of time."""
+    site = session.get(Site, site_id)
+    if site is None:
+        return []
+    closed = (
+        Attendance.site_id == site_id,
+        Attendance.is_provisional.is_(False),
+        Attendance.business_date >= span.start.date() - 3 * DAY,
+        Attendance.business_date <= span.end.date() + DAY,
+    )
+    kinds = select(Attendance.shift_id, Attendance.business_date).where(*closed).distinct()
+    shifts = {row.shift_id: row for row in session.scalars(select(Shift))}
+    touched = {
+        (shift_id, day)
+        for shift_id, day in session.execute(kinds)
+        if (shift := shifts.get(shift_id or ""))
+        and _window(shift, day, ZoneInfo(site.timezone)).overlap(span)
+    }
+    if not touched:
+        return []
+    days = {day for _, day in touched}
+    rows = session.execute(
+        select(Attendance.employee_id, Attendance.business_date, Attendance.shift_id).where(
+            *closed, Attendance.business_date.in_(days)
+        )
+    )
+    return [(employee_id, day) for employee_id, day, shift_id in rows if (shift_id, day) in touched]
+
+
+def _window(shift: Shift, day: date, timezone: ZoneInfo) -> Interval:
+    """Return the time around a shift day in which somebody's coming and going counts for it."""
+    last = day + DAY if shift.ends <= shift.starts else day
+    starts_at, ends_at = (
+        datetime.combine(on, at, tzinfo=timezone).astimezone(UTC)
+        for on, at in ((day, shift.starts), (last, shift.ends))
+    )
+    return Interval(
+        starts_at - timedelta(minutes=shift.early_in_min), ends_at + timedelta(minutes=shift.late_out_min)
+    )
+
+
+def thresholds(session: Session) -> dict[str, timedelta]:
+    """Return the zones that have an unseen-threshold of their own."""
+    rows = session.execute(select(Zone.zone_id, Zone.threshold_s).where(Zone.threshold_s.is_not(None)))
+    return {zone_id: timedelta(seconds=seconds) for zone_id, seconds in rows}
+
+
+def role_thresholds(session: Session) -> dict[str, timedelta]:
+    """Return the roles that have an unseen-threshold of their own; names as casefold() makes them."""
+    rows = session.execute(select(RoleThreshold.role, RoleThreshold.threshold_s))
+    return {role.strip().casefold(): timedelta(seconds=seconds) for role, seconds in rows}
+
+
+def _agents(session: Session, condition: Any) -> list[AgentFacts]:
     return [
         AgentFacts(
             agent_id=row.agent_id,
@@ -25,40 +199,35 @@ def agents(session: Session, site_id: str) -> list[AgentFacts]:
             skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
             cloned_at=row.cloned_at,
         )
-        for row in session.scalars(wanted)
+        for row in session.execute(select(*_AGENT).where(condition, Agent.revoked_at.is_(None)))
     ]
 
 
-def cameras(session: Session, site_id: str) -> list[CameraFacts]:
-    """Return the cameras of a site, with the names of their zones."""
-    wanted = select(Camera, Zone.name).outerjoin(Zone, Camera.zone_id == Zone.zone_id)
+def _cameras(session: Session, condition: Any) -> list[CameraFacts]:
+    wanted = select(*_CAMERA, Zone.name.label("zone_name"), Zone.is_public)
+    parts = _picture_zones(session)
     return [
         CameraFacts(
             camera_id=row.camera_id,
             agent_id=row.agent_id,
             name=row.name,
             zone_id=row.zone_id,
-            zone_name=zone_name or "",
+            zone_name=row.zone_name or "",
             state=row.state,
             reason=row.reason,
             state_at=row.state_at,
             covered_since=row.covered_since,
+            picture_zones=parts.get(row.camera_id, ()),
+            is_public=bool(row.is_public),
         )
-        for row, zone_name in session.execute(wanted.where(Camera.site_id == site_id))
-    ]
+        for row in session.execute(
+            wanted.outerjoin(Zone, Camera.zone_id == Zone.zone_id).where(condition)
+        )
+    ]  # fmt: skip
 
 
-def of_site(session: Session, site_id: str, now: datetime) -> SiteCoverage:
-    """Return what the site's cameras prove at now."""
-    return site_coverage(agents(session, site_id), cameras(session, site_id), now)
-
-
-def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
-    """Return when somebody could have come or gone at a site without being seen, within a span of time."""
-    return []
-
-
-def thresholds(session: Session) -> dict[str, timedelta]:
-    """Return the zones that have an unseen-threshold of their own."""
-    rows = session.execute(select(Zone.zone_id, Zone.threshold_s).where(Zone.threshold_s.is_not(None)))
-    return {zone_id: timedelta(seconds=seconds) for zone_id, seconds in rows}
+def _picture_zones(session: Session, *conditions: Any) -> Mapping[str, tuple[str, ...]]:
+    """Return, by camera, the zones that are parts of its picture, as the agents said at their birth."""
+    told = Agent.health["picture_zones"]
+    rows: Iterable[Any] = session.scalars(select(told).where(Agent.revoked_at.is_(None), *conditions))
+    return {camera_id: tuple(zones) for each in rows if each for camera_id, zones in each.items()}

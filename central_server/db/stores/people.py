@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, exists, select, true
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Employee, FaceTemplate, OrgHierarchy, ReportRecipient, Site
+from central_server.db.models import (
+    Employee,
+    EmployeeZone,
+    FaceTemplate,
+    OrgHierarchy,
+    ReportRecipient,
+    Site,
+    Zone,
+)
 from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.people import Link, Person, Recipient
 
@@ -52,18 +60,34 @@ def of_site(session: Session, site_id: str) -> dict[str, Person]:
     return _people(session, Employee.site_id == site_id)
 
 
+def given_zones(session: Session) -> dict[str, frozenset[str]]:
+    """Return, by person, the zones that HR gave; none of them public."""
+    found: dict[str, set[str]] = {}
+    rows = select(EmployeeZone.employee_id, EmployeeZone.zone_id).join(
+        Zone, Zone.zone_id == EmployeeZone.zone_id
+    )
+    for employee_id, zone_id in session.execute(rows.where(Zone.is_public.is_(False))):
+        found.setdefault(employee_id, set()).add(zone_id)
+    return {employee_id: frozenset(zones) for employee_id, zones in found.items()}
+
+
 def links(session: Session) -> list[Link]:
     """Return the whole hierarchy."""
-    return [
-        Link(
-            employee_id=row.employee_id,
-            supervisor_id=row.supervisor_id,
-            level=row.level,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-        )
-        for row in session.scalars(select(OrgHierarchy))
-    ]
+    return [_link(row) for row in session.scalars(select(OrgHierarchy))]
+
+
+def links_above(session: Session, employee_id: str) -> list[Link]:
+    """Return the links that lead up from an employee, however far, and no others."""
+    found: list[Link] = []
+    asked: set[str] = set()
+    asking = {employee_id}
+    while asking:
+        rows = session.scalars(select(OrgHierarchy).where(OrgHierarchy.employee_id.in_(asking)))
+        new = [_link(row) for row in rows]
+        found += new
+        asked |= asking
+        asking = {each.supervisor_id for each in new} - asked
+    return found
 
 
 def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
@@ -75,6 +99,16 @@ def recipients(session: Session, site_id: str, *roles: str) -> list[Recipient]:
         Recipient(name=row.name, phone=row.phone, email=row.email, language=row.language)
         for row in session.scalars(wanted.order_by(ReportRecipient.id))
     ]
+
+
+def _link(row: OrgHierarchy) -> Link:
+    return Link(
+        employee_id=row.employee_id,
+        supervisor_id=row.supervisor_id,
+        level=row.level,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+    )
 
 
 def _people(session: Session, condition: object) -> dict[str, Person]:

@@ -1,0 +1,80 @@
+"""Where somebody may be: absence is proven only when every camera of all those places has watched.
+
+The places are the zones that HR gave, and those in which the person was seen lately; whoever is new may be
+anywhere at the site. A zone of which nothing is known any more is no place; one that lost its last camera
+proves nothing; public zones do not count, as nobody is identified there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from central_server.domain.coverage import Proof, SiteCoverage, place_of
+
+LATELY = timedelta(days=14)  # today is one of them
+
+
+def places_after(places: Mapping[str, str], place: str, day: date) -> Mapping[str, str]:
+    """Return where somebody was seen lately, each place with the last business date, after one more sighting.
+
+    The very same object when the sighting changes nothing.
+    """
+    newest = max(day.isoformat(), *places.values()) if places else day.isoformat()
+    if places.get(place, "") >= day.isoformat():
+        return places
+    oldest = (date.fromisoformat(newest) - LATELY).isoformat()
+    return {name: last for name, last in {**places, place: day.isoformat()}.items() if last > oldest}
+
+
+@dataclass
+class Whereabouts:
+    """What the cameras prove about people, by where each may be; what is known of a place is kept."""
+
+    coverage: SiteCoverage
+    places: dict[str, Proof | None] = field(default_factory=dict)  # None: there is no such place any more
+    whole_site: Proof = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.whole_site = self.coverage.proof(self.coverage.cameras)
+
+    def proof(
+        self, seen: Mapping[str, str], given: frozenset[str], last_camera: str | None, today: date
+    ) -> Proof:
+        """Return over which time every camera of the person's places has watched.
+
+        seen: places, each with its last business date. given: zones by HR, none of them public.
+        """
+        oldest, this = (today - LATELY).isoformat(), today.isoformat()
+        is_new, proofs = not given, []
+        for place, last in seen.items():
+            if last > oldest and (proof := self._of(place)) is not None:
+                proofs.append(proof)
+                is_new = is_new and last >= this
+        proofs += [self._of(zone) or Proof(None, missing=zone) for zone in given]
+        if last_camera and self.coverage.zones.get(place := place_of(None, last_camera)):
+            proofs.append(self._of(place) or self.whole_site)  # it may have been moved to another zone
+        if is_new:
+            proofs.append(self.whole_site)
+        return together(proofs)
+
+    def _of(self, place: str) -> Proof | None:
+        if place not in self.places:
+            cameras = self.coverage.zones.get(place)
+            found = None if cameras is None else self.coverage.proof(cameras)
+            if found is not None and not cameras:
+                found = Proof(None, missing=place)
+            self.places[place] = found
+        return self.places[place]
+
+
+def together(proofs: Iterable[Proof]) -> Proof:
+    """Return what some proofs prove together: the first that proves nothing, else what all of them cover."""
+    since: datetime | None = None
+    to: datetime | None = None
+    for proof in proofs:
+        if proof.since is None:
+            return proof
+        since = proof.since if since is None or proof.since > since else since
+        if proof.to is not None and (to is None or proof.to < to):
+            to = proof.to
+    return Proof(since, to)

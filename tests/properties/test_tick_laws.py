@@ -1,0 +1,156 @@
+"""A tick that looks only at those of whom something can have changed says what a look at everybody says."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, select
+
+from central_server.db.base import Base
+from central_server.db.engine import open_engine
+from central_server.db.models import Agent, Alert, BreakWindow, Camera, EmployeeZone, Presence, RoleThreshold
+from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.evaluate_presence import evaluate_site
+from central_server.services.record_event import record_events
+from central_server.services.site_scene import SiteMemory
+from tests import builders
+from tests.builders import EIGHT_IN_JAKARTA as EIGHT
+from tests.builders import an_envelope, an_event
+
+SECOND = timedelta(seconds=1)
+PEOPLE = ("EMP001", "EMP002", "EMP003", "EMP004")
+CAMERAS = {
+    "plant-cam": "plant-agent",
+    "hall-cam": "hall-agent",
+    "vault-cam": "hall-agent",
+    "depot-cam": "depot-agent",
+}
+AGENTS = ("plant-agent", "hall-agent", "depot-agent")
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    """A database with two sites, three zones, four people, a break at 08:20 and thresholds of all kinds."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        engine = open_engine(f"sqlite:///{path}")
+        Base.metadata.create_all(engine)
+        with UnitOfWork(engine) as work:
+            session = work.session
+            builders.a_site(session)
+            builders.a_site(session, "depot")
+            builders.a_shift(session)
+            builders.a_zone(session, "hall", name="Hall")
+            builders.a_zone(session, "vault", name="Vault", threshold_s=20)
+            builders.an_agent(session, "hall-agent")
+            builders.a_camera(session, "hall-cam", "hall-agent", "plant", "hall")
+            builders.a_camera(session, "vault-cam", "hall-agent", "plant", "vault")
+            for number, employee_id in enumerate(PEOPLE):
+                builders.an_employee(session, employee_id, role="Guard" if number == 1 else "")
+            session.add(RoleThreshold(role="guard", threshold_s=120))
+            session.add(EmployeeZone(employee_id="EMP003", zone_id="hall"))
+            session.add(BreakWindow(site_id="plant", name="Tea", starts=time(8, 20), ends=time(8, 30)))
+        builders.all_healthy(engine, EIGHT)
+        engine.dispose()
+        yield path
+
+
+@dataclass
+class World:
+    """One database of two, in which the same things happen."""
+
+    engine: Engine
+    remembers: bool
+    memory: SiteMemory = field(default_factory=SiteMemory)
+    seq: int = 0
+
+    def see(self, who: str, camera: str, at: datetime, now: datetime) -> None:
+        self.seq += 1
+        agent = CAMERAS[camera]
+        event = an_event(self.seq, who, at, agent_id=agent, camera_id=camera)
+        with UnitOfWork(self.engine) as work:
+            record_events(agent, an_envelope(event), work, builders.the_rules(), now=now)
+
+    def heartbeat(self, silent: set[str], lag: dict[str, int], now: datetime) -> None:
+        with UnitOfWork(self.engine) as work:
+            for agent_id in set(AGENTS) - silent:
+                agent = work.session.get_one(Agent, agent_id)
+                agent.state, agent.heartbeat_at, agent.skew_ms = "online", now, 0
+                reported_to = now - lag.get(agent_id, 0) * SECOND
+                agent.reported_to = max(agent.reported_to or reported_to, reported_to)
+
+    def camera(self, name: str, since: datetime | None, now: datetime) -> None:
+        with UnitOfWork(self.engine) as work:
+            camera = work.session.get_one(Camera, name)
+            camera.state, camera.state_at = ("online" if since else "offline"), now
+            camera.covered_since = since
+
+    def tick(self, now: datetime) -> list[object]:
+        """Evaluate, and return everything that came of it."""
+        memory = self.memory if self.remembers else SiteMemory(at=self.memory.at)
+        if memory.roster is not None:
+            memory.read_at = now  # HR changes nothing here, so everybody is looked at only where it must be
+        with UnitOfWork(self.engine) as work:
+            evaluate_site(work, "plant", builders.the_rules(), now=now, memory=memory)
+        self.memory = memory
+        with UnitOfWork(self.engine) as work:
+            columns = [each for each in Presence.__table__.c if each.name not in ("version", "check_at")]
+            people = work.session.execute(select(*columns).order_by(Presence.employee_id)).all()
+            kept = (Alert.dedupe_key, Alert.state, Alert.ts, Alert.close_reason)
+            alerts = work.session.execute(select(*kept).order_by(Alert.dedupe_key)).all()
+        return [*people, *alerts]
+
+
+cameras = st.sampled_from(sorted(CAMERAS))
+people = st.sampled_from(PEOPLE)
+happenings = st.one_of(
+    st.tuples(st.just("see"), people, cameras, st.sampled_from([0, 1, 5, 700])),
+    st.tuples(st.just("see"), people, cameras, st.just(0)),
+    st.tuples(st.just("down"), cameras),
+    st.tuples(st.just("up"), cameras, st.sampled_from([0, 3, 400])),
+    st.tuples(st.just("silent"), st.sampled_from(AGENTS)),
+    st.tuples(st.just("heard"), st.sampled_from(AGENTS), st.sampled_from([0, 10, 44, 300])),
+    st.tuples(st.just("pass"), st.sampled_from([1, 2, 7, 29, 31, 60, 299, 300, 301])),
+    st.tuples(st.just("pass"), st.sampled_from([1, 1, 20, 120, 301])),
+)  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(happenings, min_size=4, max_size=30), st.integers(0, 1500))
+def test_a_tick_says_what_a_look_at_everybody_says(template, history, start):
+    """Whatever happens in whatever order, and however long it takes: the same presence, the same alerts."""
+    with TemporaryDirectory() as folder:
+        worlds = []
+        for remembers in (True, False):
+            path = Path(folder) / f"{remembers}.db"
+            shutil.copy(template, path)
+            worlds.append(World(open_engine(f"sqlite:///{path}"), remembers))
+        now, silent, lag = EIGHT + start * SECOND, set(), {}
+        for what, *more in [("pass", 1), *history, ("pass", 1), ("pass", 301)]:
+            match what:
+                case "silent":
+                    silent.add(more[0])
+                case "heard":
+                    silent.discard(more[0])
+                    lag[more[0]] = more[1]
+                case "pass":
+                    now += more[0] * SECOND
+            for world in worlds:
+                match what:
+                    case "see":
+                        world.see(more[0], more[1], now - more[2] * SECOND, now)
+                    case "down":
+                        world.camera(more[0], None, now)
+                    case "up":
+                        world.camera(more[0], now - more[1] * SECOND, now)
+                world.heartbeat(silent, lag, now)
+            one, other = (world.tick(now) for world in worlds)
+            assert one == other, f"after {what} {more}, {(now - EIGHT) / SECOND:.0f} s after eight"
+        for world in worlds:
+            world.engine.dispose()
