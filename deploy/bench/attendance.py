@@ -145,9 +145,9 @@ def measure(given: argparse.Namespace, home: Path, say: Callable[[str], None]) -
 
 
 def _a_working_day() -> date:
-    """Return the latest Tuesday, Wednesday or Thursday that is over everywhere, and closed."""
+    """Return the latest Tuesday or Wednesday that is over everywhere, and closed: no Friday is next."""
     day = datetime.now(UTC).date() - timedelta(days=DAYS_AGO)
-    while day.weekday() not in (1, 2, 3):
+    while day.weekday() not in (1, 2):
         day -= timedelta(days=1)
     return day
 

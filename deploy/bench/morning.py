@@ -19,7 +19,7 @@ from deploy.bench.workforce import CUTOFF, RULES, SITES, Workforce, number_of
 
 TICK = timedelta(seconds=5)
 SEEN_EVERY_S = 45  # somebody at work, as a rule
-AT = timedelta(hours=3, minutes=30)  # UTC: half past ten in Jakarta, half past twelve in Sorong
+AT = timedelta(hours=2, minutes=30)  # UTC: half past nine in Jakarta, half past eleven in Sorong
 
 
 class Morning:
