@@ -8,7 +8,14 @@ from datetime import date
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from central_server import agent_commands, commands, processes, table_commands, working_time_commands
+from central_server import (
+    agent_commands,
+    commands,
+    processes,
+    recompute_command,
+    table_commands,
+    working_time_commands,
+)
 from central_server.config import ServerConfig, read_server_config
 from common import logs
 from common.settings import SettingsError
@@ -173,9 +180,12 @@ def _days(add: Callable[..., argparse.ArgumentParser]) -> None:
     why.set_defaults(command=_explain)
 
     again = add("recompute", help="recompute attendance from the events, after shifts or rules changed")
-    again.add_argument("--from", dest="first", type=_date, required=True)
-    again.add_argument("--to", dest="last", type=_date, required=True)
-    again.set_defaults(command=commands.recompute)
+    again.add_argument("--from", dest="first", type=_date, required=True, help="business date, YYYY-MM-DD")
+    again.add_argument("--to", dest="last", type=_date, required=True, help="business date, YYYY-MM-DD")
+    again.add_argument("--employee", metavar="CODE", help="only this person's days")
+    again.add_argument("--dry-run", action="store_true", help="only show what would change")
+    again.add_argument("--yes", action="store_true", help="write the changes without asking")
+    again.set_defaults(command=recompute_command.recompute)
 
     add("purge", help="delete what may not be kept any longer, now").set_defaults(command=commands.purge)
 

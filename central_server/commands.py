@@ -32,7 +32,6 @@ from central_server.services.manage_people import add_employee as add_person
 from central_server.services.manage_users import UserRefused
 from central_server.services.manage_users import add_user as add_account
 from central_server.services.purge_expired import purge_expired
-from central_server.services.recompute_attendance import recompute_range
 from central_server.services.resign_employee import UnknownEmployee, resign_employee
 from common.ids import is_slug
 from common.join_link import JoinLink
@@ -161,18 +160,6 @@ def report(config: ServerConfig, given: argparse.Namespace) -> int:
     if run.state != "ready":
         raise CommandError(f"The report is {run.state}: {run.error or 'another process is making it'}.")
     print(f"{run.pdf_path}\n{run.csv_path}")
-    return 0
-
-
-def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
-    if given.last < given.first:
-        raise CommandError("--to is before --from.")
-    with _work(config) as work:
-        days = recompute_range(work, given.first, given.last, config.rules, now=_now())
-        note(
-            work, _actor(), "attendance.recompute", f"{given.first} {given.last}", now=_now(), days=len(days)
-        )
-    print(f"{len(days)} person-days were recomputed.")
     return 0
 
 

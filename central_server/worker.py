@@ -31,7 +31,7 @@ from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.delivery import Sender
 from central_server.ports import AttendanceSink
 from central_server.services.build_report import ReportOptions
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.deliver_notifications import deliver_due
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.handle_webhook import handle_receipts
@@ -182,9 +182,9 @@ class Worker:
     def close_days(self) -> None:
         """Close the days that are over, and tell the HRIS."""
         for site_id in self._sites():
-            with UnitOfWork(self.engine) as work:
-                closed = close_due_days(work, site_id, self.config.rules, now=now())
-                for day in closed if self.sink else ():
+            closed = close_in_portions(self.engine, site_id, self.config.rules, now=now())
+            for day in closed if self.sink else ():
+                with UnitOfWork(self.engine) as work:
                     queue_day(work, self.sink.connector, site_id, day, now=now())
 
     def push(self) -> None:

@@ -18,7 +18,7 @@ from central_server.adapters.report_view import (
     unbroken_hours,
     uncertain_note,
 )
-from central_server.domain.report_words import long_date, words
+from central_server.domain.report_words import long_date, provisional_note, words
 from central_server.domain.reports import DailyReport
 
 MOST_ROWS_IN_HTML = 300  # the time that xhtml2pdf takes grows with the square of the rows
@@ -68,6 +68,7 @@ def html_of(report: DailyReport, language: str) -> str:
     return _environment.get_template("daily.html").render(
         report=report,
         said=said,
+        provisional_note=provisional_note(report, language),
         day=long_date(report.business_date, language),
         made_at=made_at(report, language),
         tiles=tiles(report, language),

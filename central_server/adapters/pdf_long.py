@@ -25,7 +25,7 @@ from central_server.adapters.report_view import (
     unbroken_hours,
     uncertain_note,
 )
-from central_server.domain.report_words import long_date, words
+from central_server.domain.report_words import long_date, provisional_note, words
 from central_server.domain.reports import DailyReport
 
 REGULAR, BOLD = "HadirSansLong", "HadirSansLong-Bold"
@@ -153,7 +153,8 @@ def _notes(report: DailyReport, language: str) -> list[Flowable]:
     said, note = words(language), _STYLES["note"]
     lines: list[Flowable] = [Spacer(1, 3 * mm)]
     if report.is_provisional:
-        lines.append(Paragraph(f"{said['provisional']}: {said['provisional_note']}", note))
+        why = f"{said['provisional']}: {provisional_note(report, language)}"
+        lines.append(Paragraph(escape(why), note))
     if uncertain := uncertain_note(report, language):
         lines.append(Paragraph(escape(uncertain), note))
     if report.excluded:

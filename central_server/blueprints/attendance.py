@@ -25,8 +25,11 @@ from central_server.db.queries.attendance import (
 )
 from central_server.db.queries.attention import days_in_need
 from central_server.db.queries.people import departments
+from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.reports import DailyReport, totals
+from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
+from central_server.services.close_day import compute_in_portions
 from central_server.services.explain_day import doubts_about
 
 blueprint = Blueprint("attendance", __name__, url_prefix="/attendance")
@@ -43,6 +46,7 @@ def index() -> str:
     return render_template(
         "attendance.html",
         found=found,
+        waits_for=_waits_for(found),
         today=today(),
         previous=found.day - timedelta(days=1),
         following=found.day + timedelta(days=1),
@@ -81,6 +85,15 @@ def _needs() -> int:
 
 def _day() -> Day:
     return read_day(db.session(), places(), day_asked(), team(), department=text("department"))
+
+
+def _waits_for(found: Day) -> str:
+    """Return the names of the boxes without which the day cannot be final; empty when none is waited for."""
+    if not found.is_provisional or found.day >= today():
+        return ""
+    with UnitOfWork(hadir().engine, writes=False) as work:
+        boxes = awaited_for_day(work, places().sites, found.day, hadir().config.rules, now=utc_now())
+    return ", ".join(each.name for each in boxes)
 
 
 def _column(each: DayCount, most: int) -> dict[str, Any]:
@@ -140,9 +153,10 @@ def pdf_file() -> Response:
     site_id = next(iter(places().sites), None)
     if site_id is None:
         abort(404)
-    day = day_asked()
-    with hadir().work() as work:
-        report = daily_report(work, site_id, day, hadir().config.rules, now=utc_now())
+    day, rules, now = day_asked(), hadir().config.rules, utc_now()
+    compute_in_portions(hadir().engine, site_id, day, rules, now=now)
+    with UnitOfWork(hadir().engine, writes=False) as work:
+        report = daily_report(work, site_id, day, rules, now=now, is_fresh=True)
     content = render_pdf(_of_team(report), user().language)
     headers = {"Content-Disposition": f'attachment; filename="attendance-{day}.pdf"'}
     return Response(content, mimetype="application/pdf", headers=headers | {"Cache-Control": "no-store"})

@@ -1,10 +1,20 @@
 """One transaction: everything in it happens, or nothing does."""
 
+import time
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+
+OTHERS_TURN_S = 0.12
+
+
+def let_others_write() -> None:
+    """Wait between two of many short transactions, so that another writer has its turn: one that waits for
+    SQLite tries again only every tenth of a second.
+    """
+    time.sleep(OTHERS_TURN_S)
 
 
 class UnitOfWork:

@@ -97,9 +97,6 @@ def _late(view: View) -> Iterator[Step]:
         yield Step("no_times_when_away" if view.is_away else "not_seen")
         return
     yield Step("came", {"at": view.first})
-    if not view.has_both_times:
-        yield _why_no_hours(view)
-        return
     deadline = shift_day.starts_at + shift_day.shift.late_grace
     if view.first <= deadline:
         yield Step("in_time")

@@ -13,6 +13,7 @@ _EN = {
     "made": "Made on {at}",
     "provisional": "PROVISIONAL",
     "provisional_note": "Shifts are still running or may still get late news; figures can change.",
+    "waits_for": "Still to tell what they saw: {names}.",
     "revision": "Revision {number}",
     "number": "No.",
     "employee_id": "Code",
@@ -66,6 +67,7 @@ _ID = {
     "made": "Dibuat {at}",
     "provisional": "SEMENTARA",
     "provisional_note": "Shift masih berjalan atau data susulan masih mungkin masuk; angka dapat berubah.",
+    "waits_for": "Belum mengirim semua yang dilihat: {names}.",
     "revision": "Revisi {number}",
     "number": "No.",
     "employee_id": "Kode",
@@ -166,6 +168,14 @@ def hours(seconds: int | None, language: str) -> str:
     return f"{whole} j {minutes:02d} m" if language == "id" else f"{whole} h {minutes:02d} min"
 
 
+def provisional_note(report: DailyReport, language: str) -> str:
+    """Return why the report may still change, and which boxes it waits for; empty when it may not."""
+    if not report.is_provisional:
+        return ""
+    said = words(language)
+    return " ".join([said["provisional_note"], *_waits_for(report, said)])
+
+
 def summary_params(report: DailyReport, language: str) -> dict[str, str]:
     """Return the parameters of the WhatsApp template for reports."""
     totals = report.totals
@@ -195,6 +205,7 @@ def summary_text(report: DailyReport, language: str) -> str:
         ", ".join(f"{said[name]}: {count}" for name, count in counts),
         ", ".join(f"{said[name]}: {count}" for name, count in more if count),
         f"{said['total_hours']}: {hours(totals.work_seconds, language)}",
+        *_waits_for(report, said),
         said["attached"],
     ]
     return "\n".join(line for line in lines if line)
@@ -204,6 +215,11 @@ def subject(report: DailyReport, language: str) -> str:
     said = words(language)
     day = report.business_date.isoformat()
     return said["subject"].format(site=flat(report.site_name), date=day) + _marks(report, said)
+
+
+def _waits_for(report: DailyReport, said: Mapping[str, str]) -> list[str]:
+    names = ", ".join(flat(name) for name in report.waits_for)
+    return [said["waits_for"].format(names=names)] if names and report.is_provisional else []
 
 
 def _marks(report: DailyReport, said: Mapping[str, str]) -> str:

@@ -78,6 +78,7 @@ class DailyReport:
     excluded: tuple[Excluded, ...]
     totals: Totals
     revision: int = 1
+    waits_for: tuple[str, ...] = ()  # boxes that still have to tell what they saw of a day that is over
 
     @property
     def is_provisional(self) -> bool:

@@ -285,6 +285,10 @@ class Schedule:
                 at |= {edge for each in shift_day.breaks for edge in (each.start, each.end)}
         return min(each for each in at if each > moment)
 
+    def shifts_between(self, first: date, last: date) -> tuple[Shift | None, ...]:
+        """Return what is worked on each day. Who works alike around some dates has the same turns there."""
+        return tuple(self._assigned(first + n * DAY) for n in range((last - first).days + 1))
+
     def _assigned(self, day: date) -> Shift | None:
         assignment = self.assignment_on(day)
         return assignment.shift_on(day) if assignment else None

@@ -15,11 +15,14 @@ from central_server.config import RulesConfig
 from central_server.db.models import ReportRun, Site
 from central_server.db.stores import alerts, people, reports, shifts
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.attendance import Attendance
 from central_server.domain.people import Recipient
 from central_server.domain.report_words import spoken, subject, summary_params, summary_text
 from central_server.domain.reports import DailyReport, excluded, in_order, report_row, totals
+from central_server.domain.shifts import Schedule
 from central_server.ports import ReportRenderer
-from central_server.services.close_day import compute_day
+from central_server.services.await_agents import awaited
+from central_server.services.close_day import compute_day, compute_in_portions, days_of
 
 READERS = ("hr", "manager")
 EXPIRY = timedelta(hours=12)
@@ -58,6 +61,7 @@ def build_daily_report(
     written anew. The files are rendered outside of any transaction; what failed half-way is taken up again.
     """
     options = options or ReportOptions()
+    _bring_up_to_date(engine, site_id, business_date, rules, now=now, revise=revise)
     run, report, readers = _begin(engine, site_id, business_date, rules, now=now, revise=revise)
     if report is None:
         return run
@@ -87,12 +91,18 @@ def daily_report(
     *,
     now: datetime,
     revision: int = 1,
+    is_fresh: bool = False,
 ) -> DailyReport:
-    """Return what the report of a day says now; the day is recomputed first. Raises UnknownSite."""
+    """Return what the report of a day says now; the day is recomputed first, unless it is fresh already.
+    Raises UnknownSite.
+    """
     site = work.session.get(Site, site_id)
     if site is None:
         raise UnknownSite(f"there is no site {site_id}")
-    days = compute_day(work, site_id, business_date, rules, now=now)
+    if is_fresh:
+        days = days_of(work, site_id, business_date)
+    else:
+        days = compute_day(work, site_id, business_date, rules, now=now)
     known = people.of_site(work.session, site_id) | people.by_id(work.session, days.keys())
     schedules = shifts.schedules(work.session, known, day_cutoff=rules.day_cutoff)
     rows = []
@@ -100,6 +110,7 @@ def daily_report(
         shift_day = schedules[employee_id].shift_on(business_date)
         starts_at = shift_day.starts_at if shift_day else None
         rows.append(report_row(known[employee_id], day, shift_starts_at=starts_at, at=now))
+    waits_for = _waits_for(work, site_id, business_date, days, schedules, now)
     left_out = excluded((each for each in known.values() if each.employee_id not in days), business_date)
     return DailyReport(
         site_id=site_id,
@@ -111,7 +122,36 @@ def daily_report(
         excluded=left_out,
         totals=totals(rows, left_out),
         revision=revision,
+        waits_for=waits_for,
     )
+
+
+def _waits_for(
+    work: UnitOfWork,
+    site_id: str,
+    business_date: date,
+    days: Mapping[str, Attendance],
+    schedules: Mapping[str, Schedule],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Return the names of the boxes without which days that are over cannot be final."""
+    ends = (schedules[each].closes_at(business_date) for each, day in days.items() if day.is_provisional)
+    until = max((each for each in ends if each <= now), default=None)
+    return tuple(each.name for each in awaited(work, site_id, until, now)) if until else ()
+
+
+def _bring_up_to_date(
+    engine: Engine, site_id: str, day: date, rules: RulesConfig, *, now: datetime, revise: bool
+) -> None:
+    """Recompute a site's day, in short transactions, if a report is to be made of it."""
+    with UnitOfWork(engine, writes=False) as work:
+        is_wanted = revise or not _is_sent(work, reports.latest(work.session, site_id, day))
+    if is_wanted:
+        compute_in_portions(engine, site_id, day, rules, now=now)
+
+
+def _is_sent(work: UnitOfWork, run: ReportRun | None) -> bool:
+    return run is not None and run.state == "ready" and reports.is_sent(work.session, run.id)
 
 
 def _begin(
@@ -121,11 +161,11 @@ def _begin(
     try:
         with UnitOfWork(engine) as work:
             run = reports.latest(work.session, site_id, day)
-            is_sent = run is not None and run.state == "ready" and reports.is_sent(work.session, run.id)
+            is_sent = _is_sent(work, run)
             if run is not None and is_sent and not revise:
                 return run, None, []
             number = 1 if run is None else run.revision + is_sent
-            report = daily_report(work, site_id, day, rules, now=now, revision=number)
+            report = daily_report(work, site_id, day, rules, now=now, revision=number, is_fresh=True)
             if run is not None and is_sent and _figures(report) == run.totals:
                 return run, None, []
             if run is None or is_sent:

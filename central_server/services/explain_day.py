@@ -40,8 +40,8 @@ from central_server.domain.overtime import OvertimeWarning, overtime_warnings
 from central_server.domain.people import Person
 from central_server.domain.shifts import Schedule
 from central_server.services.approve_overtime import overtime_of_week
+from central_server.services.await_agents import recorded_to
 from central_server.services.gather_day import facts_of_day
-from central_server.services.recompute_attendance import recorded_to
 
 PersonDay = tuple[str, date]  # employee_id, business_date
 

@@ -1,63 +1,87 @@
 """Recompute person-days from their events, corrections and rules. Doing it twice changes nothing."""
 
-from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 from central_server.config import RulesConfig
-from central_server.db.stores import attendance, coverage, days_due, events, people, shifts
+from central_server.db.stores import attendance, days_due, people, shifts
+from central_server.db.stores.person_days import PersonDay
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import Attendance, Status, attendance_on
-from central_server.domain.people import Person
-from central_server.domain.shifts import Schedule
-from central_server.services.gather_day import facts_of_day
+from central_server.services.await_agents import complete_for, recorded_at, recorded_to
+from central_server.services.gather_day import Cast, DaySeen, facts_of_days
 
-MOST_WAITING = timedelta(days=1)  # for a site that no longer reports; then its days close all the same
+__all__ = ["PersonDay", "outcomes", "recompute_days", "recompute_days_due", "recorded_to"]
+
+AT_ONCE = 500  # person-days whose facts are in memory together
 _NOT_WORTH_A_ROW = {Status.OFF, Status.HOLIDAY}
 
-PersonDay = tuple[str, date]  # employee_id, business_date
+Outcome = tuple[Attendance | None, Attendance]  # the row there is, if any, and what the day comes to
 
 
 def recompute_days(
-    work: UnitOfWork, days: Collection[PersonDay], rules: RulesConfig, *, now: datetime
+    work: UnitOfWork,
+    days: Collection[PersonDay],
+    rules: RulesConfig,
+    *,
+    now: datetime,
+    cast: Cast | None = None,
 ) -> list[Attendance]:
-    """Store what those person-days come to, and return it; days of unknown people are left out."""
+    """Store what those person-days come to, and return it; days of unknown people are left out.
+
+    cast: the people and their schedules, for who has them at hand from the same transaction.
+    """
     if not days:
         return []
-    followed = people.by_id(work.session, {employee_id for employee_id, _ in days})
-    schedules = shifts.schedules(work.session, followed, day_cutoff=rules.day_cutoff)
-    complete_to = {
-        site_id: recorded_to(work, site_id, now) for site_id in {each.site_id for each in followed.values()}
-    }
-    results = []
-    for employee_id, day in sorted(days):
-        if person := followed.get(employee_id):
-            results.append(
-                _recompute(work, person, day, schedules[employee_id], rules, complete_to[person.site_id], now)
-            )
+    cast = cast or cast_of(work, {employee_id for employee_id, _ in days}, rules)
+    wanted = sorted(each for each in days if each[0] in cast.people)
+    complete_to = recorded_at(work, {cast.people[each].site_id for each, _ in wanted}, now)
+    results: list[Attendance] = []
+    for first in range(0, len(wanted), AT_ONCE):
+        found = list(outcomes(work, wanted[first : first + AT_ONCE], cast, rules, complete_to))
+        changed = [after for before, after in found if after != before and is_kept(before, after)]
+        attendance.put_all(work.session, changed, now=now)
+        results += [after for _, after in found]
     return results
 
 
-def recompute_range(
-    work: UnitOfWork, first: date, last: date, rules: RulesConfig, *, now: datetime
-) -> list[Attendance]:
-    """Give every event of those days its business date again, then recompute the days.
+def cast_of(work: UnitOfWork, employee_ids: Collection[str], rules: RulesConfig) -> Cast:
+    """Return those people who are known, with their schedules."""
+    followed = people.by_id(work.session, employee_ids)
+    return Cast(followed, shifts.schedules(work.session, followed, day_cutoff=rules.day_cutoff))
 
-    For when shifts or the rules themselves have changed. Returns the days, changed or not.
+
+def outcomes(
+    work: UnitOfWork,
+    days: Sequence[PersonDay],
+    cast: Cast,
+    rules: RulesConfig,
+    complete_to: Mapping[str, datetime],
+    *,
+    seen: Mapping[PersonDay, DaySeen] | None = None,
+) -> Iterator[Outcome]:
+    """Yield what each of some person-days says, and what it comes to; nothing is stored.
+
+    complete_to: by site, how far the record is complete. seen: what was seen on the days, for who knows.
     """
-    start = datetime.combine(first, datetime.min.time(), UTC) - timedelta(days=2)
-    end = datetime.combine(last, datetime.min.time(), UTC) + timedelta(days=3)
-    recognised = events.seen_between(work.session, start, end)
-    known = people.by_id(work.session, {employee_id for _, employee_id, _, _ in recognised})
-    schedules = shifts.schedules(work.session, known, day_cutoff=rules.day_cutoff)
-    days: set[PersonDay] = set()
-    for event_id, employee_id, seen_at, before in recognised:
-        if employee_id not in known:
-            continue
-        day = schedules[employee_id].business_date(seen_at)
-        if day != before:
-            events.move_to_day(work.session, event_id, day)
-        days |= {(employee_id, day), (employee_id, before)}
-    return recompute_days(work, {each for each in days if first <= each[1] <= last}, rules, now=now)
+    known = attendance.of_days(work.session, days)
+    as_of: dict[PersonDay, datetime] = {}
+    for employee_id, day in days:
+        end = complete_for(cast.people[employee_id], day, complete_to)
+        before = known.get((employee_id, day))
+        if before is not None and not before.is_provisional:  # what was closed stays closed
+            end = max(end, cast.schedules[employee_id].closes_at(day))
+        as_of[employee_id, day] = end
+    for facts in facts_of_days(work, as_of, cast, rules, seen=seen):
+        yield known.get((facts.employee_id, facts.business_date)), attendance_on(facts)
+
+
+def is_kept(before: Attendance | None, after: Attendance) -> bool:
+    """Tell whether a day has, or is worth, a row. A row there is stays, also when nothing is left of its day:
+    whoever has been told of the day must be told what became of it.
+    """
+    is_seen = after.first_in_ts is not None or after.last_out_ts is not None
+    return before is not None or is_seen or after.status not in _NOT_WORTH_A_ROW
 
 
 def recompute_days_due(
@@ -74,28 +98,10 @@ def recompute_days_due(
     return len(days)
 
 
-def recorded_to(work: UnitOfWork, site_id: str, now: datetime) -> datetime:
-    """Return how far the record of a site is complete: its watermark, or a day ago when it is silent."""
-    watermark = coverage.of_site(work.session, site_id, now).watermark
-    return max(watermark or now - MOST_WAITING, now - MOST_WAITING)
-
-
-def _recompute(
-    work: UnitOfWork,
-    person: Person,
-    day: date,
-    schedule: Schedule,
-    rules: RulesConfig,
-    complete_to: datetime,
-    now: datetime,
-) -> Attendance:
-    if person.punches_on(day):
-        complete_to = now  # the server itself is the kiosk: nothing is on its way
-    before = attendance.get(work.session, person.employee_id, day)
-    if before is not None and not before.is_provisional:
-        complete_to = max(complete_to, schedule.closes_at(day))  # what was closed stays closed
-    result = attendance_on(facts_of_day(work, person, day, schedule, rules, complete_to=complete_to))
-    is_seen = result.first_in_ts or result.last_out_ts
-    if before is not None or is_seen or result.status not in _NOT_WORTH_A_ROW:
-        attendance.put(work.session, result, now=now)
-    return result
+def is_closed_workday(cast: Cast, employee_id: str, day: date, complete_to: Mapping[str, datetime]) -> bool:
+    """Tell whether somebody was expected on a day that is over, so that not having come is worth a row."""
+    person, schedule = cast.people[employee_id], cast.schedules[employee_id]
+    is_workday = schedule.shift_on(day) is not None and not schedule.is_holiday(day)
+    if not (is_workday and person.can_be_absent_on(day)):
+        return False
+    return complete_for(person, day, complete_to) >= schedule.closes_at(day)

@@ -15,6 +15,7 @@ from central_server.domain.people import Person
 from central_server.domain.presence import Sighting, nobody_yet, presence_after_sighting
 from central_server.domain.shifts import Schedule
 from central_server.services.contradict_alerts import contradict_alerts
+from central_server.services.gather_day import Cast
 from central_server.services.keep_watch import note_lost
 from central_server.services.place_events import Places, note_hidden, without_name
 from central_server.services.recompute_attendance import PersonDay, recompute_days
@@ -68,7 +69,7 @@ def record_deliveries(
     sightings = [seen for row in new if (seen := batch.sighting(row))]
     _follow(sightings, batch, work, now)
     note_hidden(work, new, now)
-    _recompute(sightings, work, rules, now)
+    _recompute(sightings, batch, work, rules, now)
     note_lost(work, new, now)
     acks = [_advance_mark(delivery, work, now) for delivery in deliveries]
     _count_repeats(rows, new, work)
@@ -238,7 +239,9 @@ def _follow(sightings: list[Sighting], batch: _Batch, work: UnitOfWork, now: dat
             alerts.close(work.session, alert.alert_id, "returned", now)
 
 
-def _recompute(sightings: list[Sighting], work: UnitOfWork, rules: RulesConfig, now: datetime) -> None:
+def _recompute(
+    sightings: list[Sighting], batch: _Batch, work: UnitOfWork, rules: RulesConfig, now: datetime
+) -> None:
     """Bring attendance up to date; what came late and touches many days at once, in a little while."""
     fresh: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if not each.is_late}
     late: set[PersonDay] = {(each.employee_id, each.business_date) for each in sightings if each.is_late}
@@ -246,7 +249,8 @@ def _recompute(sightings: list[Sighting], work: UnitOfWork, rules: RulesConfig, 
     if len(late) > MOST_LATE_DAYS:
         days_due.mark(work.session, late, now)
         late = set()
-    recompute_days(work, fresh | late, rules, now=now)
+    cast = Cast(batch.people, batch.schedules)
+    recompute_days(work, fresh | late, rules, now=now, cast=cast)
 
 
 def _advance_mark(delivery: Delivery, work: UnitOfWork, now: datetime) -> Ack:

@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from deploy.bench import drain, link
+from deploy.bench import attendance, drain, link
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line."""
     top = argparse.ArgumentParser(prog="hadir bench", description="Agents, broker and server together.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for benchmark in (link, drain):
+    for benchmark in (link, drain, attendance):
         benchmark.add_parser(commands)
     return top
 

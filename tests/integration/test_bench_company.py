@@ -42,3 +42,14 @@ def test_an_agent_that_was_away_loses_nothing_and_delays_nobody():
     assert outcome["lost"] == outcome["doubled"] == 0
     assert outcome["live_events"] > 0
     assert outcome["live_p50_s"] < outcome["drained_s"]
+
+
+def test_a_small_company_is_recomputed_within_its_bars():
+    """Rows are written once, a second time changes none, and every figure is there."""
+    outcome = bench("attendance", "--employees", "120", "--events", "6000", "--cameras", "12", "--ticks", "3")
+
+    assert outcome["events"] == 6000
+    assert outcome["rows"] > 60
+    assert outcome["rows_changed_again"] == 0
+    assert 0 < outcome["person_day_ms"] <= outcome["person_day"]["p95"]
+    assert 0 < outcome["tick_ms"] <= outcome["all_sites"]["most"]

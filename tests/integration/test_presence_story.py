@@ -23,9 +23,10 @@ from central_server.db.models import (
     Zone,
 )
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.carry_out_recompute import carry_out
 from central_server.services.close_day import close_due_days
 from central_server.services.evaluate_presence import evaluate_site
-from central_server.services.recompute_attendance import recompute_range
+from central_server.services.plan_recompute import plan_recompute
 from central_server.services.record_event import record_events
 from central_server.services.record_health import record_heartbeat
 from common.events import CameraHealth, CameraReason, CameraState, Heartbeat
@@ -336,14 +337,9 @@ def test_recomputing_changes_nothing_and_a_new_shift_moves_what_belongs_elsewher
 
 
 def recompute(engine: Engine) -> None:
-    with UnitOfWork(engine) as work:
-        recompute_range(
-            work,
-            date(2026, 11, 24),
-            date(2026, 11, 25),
-            builders.the_rules(),
-            now=datetime(2026, 11, 25, 0, tzinfo=UTC),
-        )
+    now = datetime(2026, 11, 25, 0, tzinfo=UTC)
+    plan = plan_recompute(engine, date(2026, 11, 24), date(2026, 11, 25), builders.the_rules(), now=now)
+    carry_out(engine, plan, builders.the_rules(), actor="test", now=lambda: now, pause=lambda: None)
 
 
 def test_the_day_closes_once_everything_is_reported(plant):

@@ -144,7 +144,7 @@ def test_board_and_person_show_them_properly(world):
     with UnitOfWork(world.engine) as work:
         places = read_places(work.session, "Asia/Jakarta")
         board = read_board(work.session, places, BoardFilter(), None, groups, limit=9)
-        person = read_person(work.session, places, "ANI", None)
+        person = read_person(work.session, places, "ANI", None, MONDAY)
         gap = timedelta(minutes=5)
         [stay] = stays_on(work.session, places, "ANI", MONDAY, gap=gap, now=now)
     assert [(row.reason, row.where) for row in board.rows] == [("in_area", "Entrance Zone")]

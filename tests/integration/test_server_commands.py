@@ -1,6 +1,7 @@
 """The operator's commands and the worker, as processes."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from central_server.db.engine import open_engine
 from central_server.db.migrate import upgrade
 from central_server.db.models import (
     Agent,
+    Attendance,
     Employee,
     JoinCode,
     Lease,
@@ -278,6 +280,7 @@ def test_rows_of_several_sites_name_theirs(server, hadir, tmp_path):
         ),
         ("resign", "E9"),
         ("recompute", "--from", "2026-11-02", "--to", "2026-11-01"),
+        ("recompute", "--from", "2026-11-02", "--to", "2026-11-02", "--employee", "E9"),
         ("import", "employees", "nowhere.csv"),
         ("import", "employees", sys.executable),
         ("import", "employees", os.devnull),
@@ -290,6 +293,62 @@ def test_what_cannot_be_done_is_said_in_one_sentence(server, hadir, arguments):
     done = hadir(*arguments)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+RECOMPUTE = ("recompute", "--from", "2026-11-02", "--to", "2026-11-02")
+
+
+@pytest.fixture
+def absent(server: Engine) -> Engine:
+    """EMP001 did not come on a Monday that is over, and nobody has noted it."""
+    with UnitOfWork(server) as work:
+        builders.a_shift(work.session)
+        long_ago = datetime(2026, 10, 1, tzinfo=UTC)
+        builders.an_employee(work.session, consent_at=long_ago, created_at=long_ago)
+    return server
+
+
+def statuses(engine: Engine) -> list[str]:
+    with UnitOfWork(engine, writes=False) as work:
+        return list(work.session.scalars(select(Attendance.status)))
+
+
+@pytest.mark.parametrize(
+    ("more", "why"), [((), "--yes"), (("--dry-run",), "--dry-run"), (("--dry-run", "--yes"), "--dry-run")]
+)
+def test_recompute_shows_and_writes_nothing_unless_told_to(absent, hadir, more, why):
+    """Without a terminal to ask on, and on a dry run, the changes are shown, with how to write them."""
+    done = hadir(*RECOMPUTE, *more)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2026-11-02  EMP001  new: absent" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Nothing was written")
+    assert why in done.stdout.splitlines()[-1]
+    assert statuses(absent) == []
+
+
+def test_recompute_writes_with_yes_and_has_nothing_to_do_a_second_time(absent, hadir):
+    """The differences come first; then nothing is left to change."""
+    assert "1 person-days were written" in hadir(*RECOMPUTE, "--yes").stdout
+    assert statuses(absent) == ["absent"]
+    assert "nothing changes" in hadir(*RECOMPUTE, "--yes").stdout
+
+
+@pytest.mark.parametrize(("answer", "written"), [("y", ["absent"]), ("n", []), ("", [])])
+def test_recompute_asks_on_a_terminal(absent, environment, answer, written):
+    """Only a yes writes; Enter alone does not."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "central_server", *RECOMPUTE]
+    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = ""
+        while "[y/N]" not in said:
+            said += os.read(ours, 4096).decode()
+        os.write(ours, f"{answer}\n".encode())
+        assert process.wait(PATIENCE_S) == 0
+    os.close(ours)
+    assert "Write these 1 changes? [y/N]" in said
+    assert statuses(absent) == written
 
 
 def test_every_mistake_in_the_settings_is_told_at_once(hadir, environment):

@@ -159,17 +159,22 @@ def test_trap_broker_or_server_restart(plant):
 
 
 def test_trap_late_events_after_offline(plant):
-    """A backlog sets attendance right, opens no alert about the past, and closes the one it contradicts."""
+    """A backlog sets attendance right, opens no alert about the past, and closes the one it contradicts.
+
+    Who is missed now, after it, is alerted about now.
+    """
     see(plant, "08:00")
     look_watched(plant, at("08:30"))
     assert [each.state for each in alerts(plant)] == ["open"]
     backlog = [an_event(10 + n, at=at("08:01") + n * 4 * MINUTE) for n in range(30)]
     record(plant, backlog, now=at("10:30"))
     look_watched(plant, at("10:30"))
-    assert len(alerts(plant)) == 1
+    wrong, of_now = alerts(plant)
+    assert (wrong.close_reason, wrong.contradicted_by) == ("contradicted", at("08:29"))
+    assert (of_now.state, of_now.last_seen, of_now.ts) == ("open", at("09:57"), at("10:30"))
     assert the_day(plant).seconds == (1 + 29 * 4) * 60
     record(plant, [an_event(50, at=at("10:29"))], now=at("10:31"))
-    assert [each.state for each in alerts(plant)] == ["closed"]
+    assert [each.close_reason for each in alerts(plant)] == ["contradicted", "returned"]
 
 
 def test_trap_clock_skew(plant):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from pypdf import PdfReader
 
 from central_server.adapters.pdf import html_of, render_pdf
 from central_server.adapters.spreadsheet import csv_bytes, render_csv, render_xlsx, safe
-from central_server.domain.report_words import hours, long_date, summary_text, words
+from central_server.domain.report_words import hours, long_date, provisional_note, summary_text, words
 from central_server.domain.reports import DailyReport, Excluded, ReportRow, in_order, totals
 
 DAY = date(2026, 11, 23)
@@ -117,6 +118,19 @@ def test_the_summary_in_words():
     )
     assert "Total working hours: 3 h 00 min" in summary_text(report, "en")
     assert words("en").keys() == words("id").keys()
+
+
+def test_a_report_that_waits_says_for_which_boxes():
+    """In the PDF of either size and beside it in a message; a final one waits for nobody."""
+    row = a_row(1, is_provisional=True)
+    report = a_report(row, waits_for=("Lobby <1>", "Gate"))
+    for language in ("en", "id"):
+        for one in (report, replace(report, rows=(row,) * 400)):
+            text = " ".join(text_of(render_pdf(one, language)).split())
+            assert "Lobby <1>, Gate." in text
+            assert "Lobby <1>, Gate." in summary_text(one, language)
+    final = a_report(a_row(1), waits_for=("Lobby",))
+    assert (provisional_note(final, "en"), "Lobby" in summary_text(final, "en")) == ("", False)
 
 
 @pytest.mark.parametrize(("made_at", "provisional"), [(EIGHT, True), (EIGHT.replace(day=24), False)])

@@ -1,19 +1,20 @@
 """Attendance: one row a person-day, and the corrections laid over it."""
 
-from collections.abc import Collection
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Attendance as Row
 from central_server.db.models import AttendanceCorrection, HrisPush
+from central_server.db.stores.person_days import PersonDay, blocks
 from central_server.domain.attendance import Attendance, Correction, Status
 
-_KEY = ("employee_id", "business_date")
 GROWS_FOR = timedelta(hours=1)  # a revision, since its last change
+_FIELDS = tuple(Attendance.__dataclass_fields__)
+_COLUMNS = tuple(getattr(Row, name) for name in _FIELDS)
 
 
 def get(session: Session, employee_id: str, day: date) -> Attendance | None:
@@ -21,47 +22,96 @@ def get(session: Session, employee_id: str, day: date) -> Attendance | None:
     return _attendance(row) if row else None
 
 
-def of_day(session: Session, employee_ids: Collection[str], day: date) -> dict[str, Attendance]:
-    """Return the rows of those people on a business date."""
-    rows = session.scalars(select(Row).where(Row.business_date == day))
-    return {row.employee_id: _attendance(row) for row in rows if row.employee_id in employee_ids}
+def of_day(session: Session, day: date) -> dict[str, Attendance]:
+    """Return every row of a business date, by employee."""
+    rows = session.execute(select(*_COLUMNS).where(Row.business_date == day))
+    return {each.employee_id: each for each in (_from_columns(tuple(row)) for row in rows)}
+
+
+def of_days(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, Attendance]:
+    """Return the rows of those person-days, as far as there are any."""
+    found: dict[PersonDay, Attendance] = {}
+    for employee_ids, dates in blocks(days):
+        wanted = select(*_COLUMNS).where(Row.employee_id.in_(employee_ids), Row.business_date.in_(dates))
+        for row in session.execute(wanted):
+            day = _from_columns(tuple(row))
+            found[day.employee_id, day.business_date] = day
+    return found
 
 
 def put(session: Session, day: Attendance, *, now: datetime) -> bool:
-    """Store the row if anything in it changed; say whether it did.
+    """Store the row if anything in it changed; say whether it did. See put_all."""
+    return put_all(session, [day], now=now) == 1
+
+
+def put_all(session: Session, days: Sequence[Attendance], *, now: datetime) -> int:
+    """Store the rows in which anything changed; return how many did.
 
     What was final, or has been given to the HRIS, becomes a new revision that tells what changed. What comes
     piece by piece, as when an agent sends a backlog, is one revision.
     """
-    row = _row(session, day.employee_id, day.business_date)
-    values = asdict(day) | {"status": day.status.value}
-    if row is None:
-        session.add(Row(**values, revision=1, changes={}, updated_at=now))
-        return True
-    changed = {
+    rows = _rows(session, [(each.employee_id, each.business_date) for each in days])
+    changed: list[tuple[Row, dict[str, Any], dict[str, list[Any]]]] = []
+    new = 0
+    for day in days:
+        values = {name: getattr(day, name) for name in _FIELDS} | {"status": day.status.value}
+        row = rows.get((day.employee_id, day.business_date))
+        if row is None:
+            session.add(Row(**values, revision=1, changes={}, updated_at=now))
+            new += 1
+        elif changes := _changes(row, values):
+            changed.append((row, values, changes))
+    pushed = _pushed(session, [row for row, _, _ in changed if not _is_told(row, now)])
+    for row, values, changes in changed:
+        _change(row, values, changes, is_told=_is_told(row, now) or _key(row) in pushed)
+        row.updated_at = now
+    return new + len(changed)
+
+
+def differences(before: Attendance | None, after: Attendance) -> dict[str, tuple[Any, Any]]:
+    """Return what a day says otherwise than before; of one without a row, everything but who and when."""
+    told = [name for name in _FIELDS if name not in ("employee_id", "business_date")]
+    if before is None:
+        return {name: (None, getattr(after, name)) for name in told}
+    return {
+        name: (getattr(before, name), getattr(after, name))
+        for name in told
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _changes(row: Row, values: dict[str, Any]) -> dict[str, list[Any]]:
+    return {
         name: [_plain(getattr(row, name)), _plain(value)]
         for name, value in values.items()
         if getattr(row, name) != value
     }
-    if not changed:
-        return False
-    if _is_told(row, now) or _is_pushed(session, row):
-        row.revision, row.changes = row.revision + 1, changed
+
+
+def _change(row: Row, values: dict[str, Any], changes: dict[str, list[Any]], *, is_told: bool) -> None:
+    if is_told:
+        row.revision, row.changes = row.revision + 1, changes
     elif row.revision > 1:  # it goes on growing
-        row.changes = {**changed, **{name: _grown(row.changes, name, changed) for name in row.changes}}
+        row.changes = {**changes, **{name: _grown(row.changes, name, changes) for name in row.changes}}
     for name, value in values.items():
         setattr(row, name, value)
-    row.updated_at = now
-    return True
 
 
 def corrections(session: Session, employee_id: str, day: date) -> list[Correction]:
-    rows = session.scalars(
-        select(AttendanceCorrection)
-        .where(AttendanceCorrection.employee_id == employee_id, AttendanceCorrection.business_date == day)
-        .order_by(AttendanceCorrection.id)
-    )
-    return [Correction(field=row.field, after=row.after, made_at=row.made_at) for row in rows]
+    return corrections_of(session, [(employee_id, day)]).get((employee_id, day), [])
+
+
+def corrections_of(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, list[Correction]]:
+    """Return what HR says of those person-days, each in the order in which it was said."""
+    found: dict[PersonDay, list[Correction]] = {}
+    for employee_ids, dates in blocks(days):
+        wanted = select(AttendanceCorrection).where(
+            AttendanceCorrection.employee_id.in_(employee_ids), AttendanceCorrection.business_date.in_(dates)
+        )
+        for row in session.scalars(wanted.order_by(AttendanceCorrection.id)):
+            said = Correction(field=row.field, after=row.after, made_at=row.made_at)
+            found.setdefault((row.employee_id, row.business_date), []).append(said)
+    return found
 
 
 def revision(session: Session, employee_id: str, day: date) -> int:
@@ -80,13 +130,41 @@ def _is_told(row: Row, now: datetime) -> bool:
     return not row.is_provisional and not is_growing
 
 
-def _is_pushed(session: Session, row: Row) -> bool:
-    same = (
-        HrisPush.employee_id == row.employee_id,
-        HrisPush.business_date == row.business_date,
-        HrisPush.revision == row.revision,
-    )
-    return session.scalar(select(HrisPush.id).where(*same).limit(1)) is not None
+def _rows(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, Row]:
+    found: dict[PersonDay, Row] = {}
+    for employee_ids, dates in blocks(days):
+        wanted = select(Row).where(Row.employee_id.in_(employee_ids), Row.business_date.in_(dates))
+        found |= {(row.employee_id, row.business_date): row for row in session.scalars(wanted)}
+    return found
+
+
+def _key(row: Row) -> tuple[str, date, int]:
+    return row.employee_id, row.business_date, row.revision
+
+
+def _pushed(session: Session, rows: Iterable[Row]) -> set[tuple[str, date, int]]:
+    """Return which revisions of those rows have been given to an HRIS."""
+    days = [(row.employee_id, row.business_date) for row in rows]
+    found: set[tuple[str, date, int]] = set()
+    for connector in _connectors(session) if days else ():
+        for employee_ids, dates in blocks(days):
+            wanted = select(HrisPush.employee_id, HrisPush.business_date, HrisPush.revision).where(
+                HrisPush.connector == connector,
+                HrisPush.employee_id.in_(employee_ids),
+                HrisPush.business_date.in_(dates),
+            )
+            found |= {(employee_id, day, number) for employee_id, day, number in session.execute(wanted)}
+    return found
+
+
+def _connectors(session: Session) -> list[str]:
+    """Return which systems have been pushed to: the index begins with them, and is stepped through."""
+    found: list[str] = []
+    following = session.scalar(select(func.min(HrisPush.connector)))
+    while following is not None:
+        found.append(following)
+        following = session.scalar(select(func.min(HrisPush.connector)).where(HrisPush.connector > following))
+    return found
 
 
 def _grown(before: dict[str, Any], name: str, changed: dict[str, Any]) -> list[Any]:
@@ -94,8 +172,12 @@ def _grown(before: dict[str, Any], name: str, changed: dict[str, Any]) -> list[A
 
 
 def _attendance(row: Row) -> Attendance:
-    values: dict[str, Any] = {name: getattr(row, name) for name in Attendance.__dataclass_fields__}
-    return Attendance(**values | {"status": Status(row.status)})
+    return _from_columns(tuple(getattr(row, name) for name in _FIELDS))
+
+
+def _from_columns(values: tuple[Any, ...]) -> Attendance:
+    said = dict(zip(_FIELDS, values, strict=True))
+    return Attendance(**said | {"status": Status(said["status"])})
 
 
 def _plain(value: Any) -> Any:

@@ -1,18 +1,18 @@
 """Events: append-only facts, each stored once whatever arrives how often."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Event, EventMark
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION, PersonDay, blocks
 from common.events import Clock
-
-MOST_IN_A_QUESTION = 500
 
 
 def add_all(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -55,16 +55,71 @@ def of_day(session: Session, employee_id: str, day: date) -> list[Seen]:
     return [Seen(*row) for row in session.execute(select(*columns).where(*on_day))]
 
 
-def seen_between(session: Session, start: datetime, end: datetime) -> list[tuple[int, str, datetime, date]]:
-    """Return (id, employee, seen at, business date) of every recognised event of a span of time."""
-    wanted = select(Event.id, Event.employee_id, Event.last_seen, Event.business_date).where(
-        Event.ts >= start, Event.ts < end, Event.employee_id.is_not(None)
-    )
-    return [tuple(row) for row in session.execute(wanted)]
+# One sighting as plain values, for many of them: (id, employee, business date, seen at, kind, site).
+Told = tuple[int, str, date, datetime, str, str]
+_TOLD = [
+    Event.__table__.c[name] for name in ("id", "employee_id", "business_date", "last_seen", "kind", "site_id")
+]
+_AT_A_TIME = 10_000  # rows that are fetched, so that a day of a big company is never in memory twice
 
 
-def move_to_day(session: Session, event_id: int, day: date) -> None:
-    session.execute(update(Event).where(Event.id == event_id).values(business_date=day))
+def of_days(
+    session: Session, days: Collection[PersonDay], *, outside: tuple[datetime, datetime] | None = None
+) -> Iterator[Told]:
+    """Yield when those people were seen on those business dates, in no order; without what has no time.
+
+    outside: leave out what happened in that span of time.
+    """
+    for employee_ids, dates in blocks(days):
+        on_days = [Event.employee_id.in_(employee_ids), Event.business_date.in_(dates), IS_DATED]
+        if outside:
+            on_days.append(or_(Event.ts < outside[0], Event.ts >= outside[1]))
+        yield from _told(session, select(*_TOLD).where(*on_days))
+
+
+def of_ids(session: Session, event_ids: "Sequence[int] | array[int]") -> Iterator[Told]:
+    """Yield those sightings, in no order."""
+    for first in range(0, len(event_ids), MOST_IN_A_QUESTION):
+        some = list(event_ids[first : first + MOST_IN_A_QUESTION])
+        yield from _told(session, select(*_TOLD).where(Event.id.in_(some)))
+
+
+def seen_between(session: Session, start: datetime, end: datetime) -> Iterator[Told]:
+    """Yield every sighting of a span of time, in no order; without what has no time."""
+    within = (Event.ts >= start, Event.ts < end, Event.employee_id.is_not(None), IS_DATED)
+    yield from _told(session, select(*_TOLD).where(*within), at_a_time=_AT_A_TIME)
+
+
+def counts(session: Session, employee_ids: Collection[str], day: date) -> dict[str, int]:
+    """Return how many events each of those people has on a business date, with a time or without; nobody who
+    has none is in it.
+    """
+    found: dict[str, int] = {}
+    for people, dates in blocks((each, day) for each in employee_ids):
+        on_day = (Event.employee_id.in_(people), Event.business_date.in_(dates))
+        rows = session.execute(
+            select(Event.employee_id, func.count()).where(*on_day).group_by(Event.employee_id)
+        )
+        found |= {employee_id: count for employee_id, count in rows if employee_id}
+    return found
+
+
+def move_to_day(session: Session, event_ids: "Sequence[int] | array[int]", day: date) -> None:
+    """Give those events another business date."""
+    for first in range(0, len(event_ids), MOST_IN_A_QUESTION):
+        some = list(event_ids[first : first + MOST_IN_A_QUESTION])
+        session.execute(
+            update(Event).where(Event.id.in_(some)).values(business_date=day),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _told(session: Session, wanted: Select[Any], *, at_a_time: int = 0) -> Iterator[Told]:
+    """Yield the rows; at_a_time: fetch so many, for who reads very many. 0: all, which is quicker."""
+    session.flush()
+    if at_a_time:
+        wanted = wanted.execution_options(yield_per=at_a_time)
+    yield from session.connection().execute(wanted)  # type: ignore[misc]
 
 
 def note_repeats(session: Session, agent_id: str, epoch: str, count: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,8 @@ def enqueue(session: Session, row: Mapping[str, Any]) -> bool:
 
 def unqueued(session: Session, connector: str, site_id: str, day: date) -> list[Attendance]:
     """Return the site's rows of a day whose newest revision, or whose closing, is not in the outbox."""
-    rows = session.scalars(
-        select(Attendance).where(Attendance.site_id == site_id, Attendance.business_date == day)
-    ).all()
-    return [row for row in rows if not _is_queued(session, connector, row)]
+    of_day = (Attendance.site_id == site_id, Attendance.business_date == day)
+    return list(session.scalars(select(Attendance).where(*of_day, ~_is_queued(connector))))
 
 
 def revised_since(session: Session, connector: str, first: date) -> list[Attendance]:
@@ -33,8 +31,8 @@ def revised_since(session: Session, connector: str, first: date) -> list[Attenda
         HrisPush.employee_id == Attendance.employee_id,
         HrisPush.business_date == Attendance.business_date,
     )
-    rows = session.scalars(select(Attendance).where(Attendance.business_date >= first, pushed.exists()))
-    return [row for row in rows.all() if not _is_queued(session, connector, row)]
+    newer = (Attendance.business_date >= first, pushed.exists(), ~_is_queued(connector))
+    return list(session.scalars(select(Attendance).where(*newer)))
 
 
 def take_due(
@@ -76,11 +74,12 @@ def settle(
     )
 
 
-def _is_queued(session: Session, connector: str, row: Attendance) -> bool:
+def _is_queued(connector: str) -> Exists:
+    """The condition that a row's newest revision is in the outbox."""
     same = select(HrisPush.id).where(
         HrisPush.connector == connector,
-        HrisPush.employee_id == row.employee_id,
-        HrisPush.business_date == row.business_date,
-        HrisPush.revision == row.revision,
+        HrisPush.employee_id == Attendance.employee_id,
+        HrisPush.business_date == Attendance.business_date,
+        HrisPush.revision == Attendance.revision,
     )
-    return session.scalar(same) is not None
+    return same.exists()

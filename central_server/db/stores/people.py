@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, select, true
 from sqlalchemy.orm import Session
 
 from central_server.db.models import (
@@ -17,6 +17,7 @@ from central_server.db.models import (
     Site,
     Zone,
 )
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.people import Link, Person, Recipient
 
 _IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
@@ -48,7 +49,16 @@ _FACTS = (
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
     """Return the people of those codes; a code that nobody has is left out."""
-    return _people(session, Employee.employee_id.in_(employee_ids)) if employee_ids else {}
+    found: dict[str, Person] = {}
+    wanted = list(employee_ids)
+    for first in range(0, len(wanted), MOST_IN_A_QUESTION):
+        found |= _people(session, Employee.employee_id.in_(wanted[first : first + MOST_IN_A_QUESTION]))
+    return found
+
+
+def everybody(session: Session) -> dict[str, Person]:
+    """Return everybody there is or was, whatever their status."""
+    return _people(session, true())
 
 
 def of_site(session: Session, site_id: str) -> dict[str, Person]:

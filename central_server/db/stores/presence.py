@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Presence as Row
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.presence import Presence, Reason, State
 
 _FIELDS = (
@@ -24,7 +25,6 @@ _FIELDS = (
     "zones",
     "is_punched_in",
 )
-MOST_IN_A_QUESTION = 500
 _STATES = {each.value: each for each in State}
 _REASONS = {each.value: each for each in Reason}
 

@@ -1,6 +1,7 @@
 """Shifts, breaks, holidays and leave, put together as the schedule of each person."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from central_server.db.models import BreakWindow, Holiday, Leave, Rotation, Shift, ShiftAssignment, Site
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain import shifts as domain
 from central_server.domain.people import Person
 
@@ -16,79 +18,105 @@ from central_server.domain.people import Person
 def schedules(
     session: Session, people: Mapping[str, Person], *, day_cutoff: time
 ) -> dict[str, domain.Schedule]:
-    """Return the schedule of each person; people of a site without anything of their own share one object."""
+    """Return the schedule of each person; people of a site who work and are away alike share one object."""
     sites = {person.site_id for person in people.values()}
-    shared = {site_id: schedule for site_id in sites if (schedule := of_site(session, site_id, day_cutoff))}
-    own = _assignments(session, people.keys())
+    patterns = _Patterns(session)
+    own = patterns.of_people(people.keys())
     leaves = _leaves(session, people.keys())
+    of_sites = {each: schedule for each in sites if (schedule := _of_site(patterns, each, day_cutoff))}
+    shared: dict[Any, domain.Schedule] = {}
     found = {}
     for person in people.values():
-        schedule = shared[person.site_id]
-        if person.employee_id in own or person.employee_id in leaves:
-            schedule = domain.Schedule(
-                timezone=schedule.timezone,
-                day_cutoff=schedule.day_cutoff,
-                assignments=schedule.assignments + tuple(own.get(person.employee_id, ())),
-                breaks=schedule.breaks,
-                holidays=schedule.holidays,
-                leaves=tuple(leaves.get(person.employee_id, ())),
-            )
-        found[person.employee_id] = schedule
+        assigned = tuple(own.get(person.employee_id, ()))
+        away = tuple(leaves.get(person.employee_id, ()))
+        alike = (person.site_id, assigned, away)
+        if alike not in shared:
+            site = of_sites[person.site_id]
+            shared[alike] = replace(site, assignments=site.assignments + assigned, leaves=away)
+        found[person.employee_id] = shared[alike]
     return found
 
 
 def of_site(session: Session, site_id: str, day_cutoff: time) -> domain.Schedule | None:
     """Return the schedule of a person of the site with nothing of their own; None: no such site."""
+    return _of_site(_Patterns(session), site_id, day_cutoff)
+
+
+def _of_site(patterns: "_Patterns", site_id: str, day_cutoff: time) -> domain.Schedule | None:
+    session = patterns.session
     site = session.get(Site, site_id)
     if site is None:
         return None
-    default = (ShiftAssignment.site_id == site_id, ShiftAssignment.employee_id.is_(None))
+    breaks = session.scalars(select(BreakWindow).where(BreakWindow.site_id == site_id))
+    holidays = select(Holiday.day).where((Holiday.site_id == site_id) | Holiday.site_id.is_(None))
     return domain.Schedule(
         timezone=ZoneInfo(site.timezone),
         day_cutoff=day_cutoff,
-        assignments=tuple(each for _, each in _assigned(session, *default)),
-        breaks=tuple(
-            _break(row) for row in session.scalars(select(BreakWindow).where(BreakWindow.site_id == site_id))
-        ),
-        holidays=frozenset(
-            session.scalars(
-                select(Holiday.day).where((Holiday.site_id == site_id) | Holiday.site_id.is_(None))
-            )
-        ),
+        assignments=tuple(patterns.of_site(site_id)),
+        breaks=tuple(_break(row) for row in breaks),
+        holidays=frozenset(session.scalars(holidays)),
     )
 
 
-def _assignments(session: Session, employee_ids: Collection[str]) -> dict[str, list[domain.Assignment]]:
-    found: dict[str, list[domain.Assignment]] = {}
-    for employee_id, assignment in _assigned(session, ShiftAssignment.employee_id.is_not(None)):
-        if employee_id in employee_ids:
-            found.setdefault(employee_id, []).append(assignment)
-    return found
+class _Patterns:
+    """The shifts and rotations there are, read once; equal shifts are one."""
 
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.shifts = {row.shift_id: _shift(row) for row in session.scalars(select(Shift))}
+        rotations = session.scalars(select(Rotation))
+        self.rotations = {row.rotation_id: _rotation(row, self.shifts) for row in rotations}
 
-def _assigned(session: Session, *conditions: Any) -> Iterator[tuple[str, domain.Assignment]]:
-    """Yield whose each assignment is ("" for a site's default), and what it says; equal shifts are one."""
-    shifts = {row.shift_id: _shift(row) for row in session.scalars(select(Shift))}
-    rotations = {row.rotation_id: _rotation(row, shifts) for row in session.scalars(select(Rotation))}
-    for row in session.scalars(select(ShiftAssignment).where(*conditions).order_by(ShiftAssignment.id)):
-        yield (
-            row.employee_id or "",
-            domain.Assignment(
-                shift=shifts.get(row.shift_id or ""),
-                rotation=rotations.get(row.rotation_id or ""),
-                is_own=row.employee_id is not None,
-                valid_from=row.valid_from,
-                valid_to=row.valid_to,
-            ),
+    def of_site(self, site_id: str) -> list[domain.Assignment]:
+        """Return the site's defaults."""
+        rows = self._rows(ShiftAssignment.site_id == site_id, ShiftAssignment.employee_id.is_(None))
+        return [each for _, each in rows]
+
+    def of_people(self, employee_ids: Collection[str]) -> dict[str, list[domain.Assignment]]:
+        """Return what people have of their own; who has nothing is not in it."""
+        found: dict[str, list[domain.Assignment]] = {}
+        for employee_id, assignment in self._rows(*_of_people(ShiftAssignment.employee_id, employee_ids)):
+            if employee_id in employee_ids:
+                found.setdefault(employee_id, []).append(assignment)
+        return found
+
+    def _rows(self, *conditions: Any) -> Iterator[tuple[str, domain.Assignment]]:
+        """Yield whose each assignment is, "" for a site's default, and what it says."""
+        columns = (
+            ShiftAssignment.employee_id,
+            ShiftAssignment.shift_id,
+            ShiftAssignment.rotation_id,
+            ShiftAssignment.valid_from,
+            ShiftAssignment.valid_to,
         )
+        rows = self.session.execute(select(*columns).where(*conditions).order_by(ShiftAssignment.id))
+        for employee_id, shift_id, rotation_id, valid_from, valid_to in rows:
+            yield (
+                employee_id or "",
+                domain.Assignment(
+                    shift=self.shifts.get(shift_id or ""),
+                    rotation=self.rotations.get(rotation_id or ""),
+                    is_own=employee_id is not None,
+                    valid_from=valid_from,
+                    valid_to=valid_to,
+                ),
+            )
+
+
+def _of_people(column: Any, employee_ids: Collection[str]) -> list[Any]:
+    """Return the conditions for some people's rows; for very many people, all: look whose each is."""
+    few = len(employee_ids) <= MOST_IN_A_QUESTION
+    return [column.in_(employee_ids)] if few else [column.is_not(None)]
 
 
 def _leaves(session: Session, employee_ids: Collection[str]) -> dict[str, list[domain.LeaveSpan]]:
     found: dict[str, list[domain.LeaveSpan]] = {}
-    for row in session.scalars(select(Leave)):
-        if row.employee_id in employee_ids:
-            span = domain.LeaveSpan(first_on=row.first_on, last_on=row.last_on, kind=row.kind)
-            found.setdefault(row.employee_id, []).append(span)
+    columns = (Leave.employee_id, Leave.first_on, Leave.last_on, Leave.kind)
+    rows = session.execute(select(*columns).where(*_of_people(Leave.employee_id, employee_ids)))
+    for employee_id, first_on, last_on, kind in rows:
+        if employee_id in employee_ids:
+            span = domain.LeaveSpan(first_on=first_on, last_on=last_on, kind=kind)
+            found.setdefault(employee_id, []).append(span)
     return found
 
 
