@@ -9,9 +9,10 @@ from sqlalchemy import Engine, select
 
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.services.carry_out_recompute import carry_out
 from central_server.services.close_day import close_due_days
 from central_server.services.evaluate_presence import evaluate_site
-from central_server.services.recompute_attendance import recompute_range
+from central_server.services.plan_recompute import plan_recompute
 from central_server.services.record_event import record_events
 from common.events import Ack, RecognitionEvent
 from tests import builders
@@ -70,8 +71,10 @@ def close(engine: Engine, now: datetime, site_id: str = "plant") -> None:
 
 
 def recompute(engine: Engine, now: datetime, first: date = MONDAY, last: date = MONDAY) -> None:
-    with UnitOfWork(engine) as work:
-        recompute_range(work, first, last, builders.the_rules(), now=now)
+    """Do what `hadir server recompute --yes` does."""
+    rules = builders.the_rules()
+    plan = plan_recompute(engine, first, last, rules, now=now)
+    carry_out(engine, plan, rules, actor="shell:test", now=lambda: now, pause=lambda: None)
 
 
 def every(engine: Engine, table: type, **where: Any) -> list[Any]:

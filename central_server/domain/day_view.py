@@ -38,7 +38,7 @@ class View:
     @property
     def has_both_times(self) -> bool:
         """Tell whether anything can be counted: from a first to a last time."""
-        return self.first is not None and self.last is not None and self.first <= self.last
+        return self.first is not None and self.last is not None and self.first < self.last
 
     @property
     def was_at_work(self) -> bool:

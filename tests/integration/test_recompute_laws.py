@@ -19,7 +19,9 @@ from central_server.db.engine import open_engine
 from central_server.db.stores import attendance
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import DayFacts, attendance_on
-from central_server.services.recompute_attendance import recompute_days, recompute_range
+from central_server.services.carry_out_recompute import carry_out
+from central_server.services.plan_recompute import plan_recompute
+from central_server.services.recompute_attendance import recompute_days
 from tests import builders
 from tests.postgres import binaries, postgres_server
 from tests.random_days import days
@@ -62,8 +64,9 @@ def check(engine: Engine, facts: DayFacts) -> None:
 
 
 def compute(engine: Engine, dates: list[date], rules: RulesConfig, now: datetime) -> None:
+    plan = plan_recompute(engine, dates[0], dates[-1], rules, now=now)
+    carry_out(engine, plan, rules, actor="shell:test", now=lambda: now, pause=lambda: None)
     with UnitOfWork(engine) as work:
-        recompute_range(work, dates[0], dates[-1], rules, now=now)
         recompute_days(work, {("EMP001", day) for day in dates}, rules, now=now)
 
 

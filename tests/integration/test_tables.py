@@ -384,7 +384,7 @@ def test_a_leave_that_is_told_of_afterwards_counts(work):
 
     def status() -> str:
         recompute_days_due(work, rules, now=NOW)
-        return attendance.of_day(work.session, ["E1"], monday)["E1"].status
+        return attendance.of_day(work.session, monday)["E1"].status
 
     assert status() == "absent"
     leave = {"employee_id": "E1", "kind": "sick", "first_on": monday.isoformat()}

@@ -173,7 +173,7 @@ def test_trap_late_events_after_offline(plant):
     assert (wrong.close_reason, wrong.contradicted_by) == ("contradicted", at("08:29"))
     assert (of_now.state, of_now.last_seen, of_now.ts) == ("open", at("09:57"), at("10:30"))
     assert the_day(plant).seconds == (1 + 29 * 4) * 60
-    record(plant, [an_event(50, at=at("10:29"))], now=at("10:31"))
+    record(plant, [an_event(50, at=at("10:31"))], now=at("10:31"))
     assert [each.close_reason for each in alerts(plant)] == ["contradicted", "returned"]
 
 
