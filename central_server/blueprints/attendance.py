@@ -11,12 +11,21 @@ from flask_babel import gettext as _
 from central_server.adapters.pdf import render_pdf
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
-from central_server.blueprints.day_words import Speaker, leave_kind
+from central_server.blueprints import day_words as words_of_days
+from central_server.blueprints.day_words import Speaker
 from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
-from central_server.blueprints.request_facts import day_asked, places, team, text, today, user
+from central_server.blueprints.request_facts import (
+    day_asked,
+    places,
+    sees_leave_kinds,
+    team,
+    text,
+    today,
+    user,
+)
 from central_server.db.queries.attendance import (
     Day,
     DayCount,
@@ -26,6 +35,7 @@ from central_server.db.queries.attendance import (
 from central_server.db.queries.attention import days_in_need
 from central_server.db.queries.people import departments
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.reports import DailyReport, totals
 from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
@@ -57,7 +67,7 @@ def index() -> str:
         day_links=user().may("person_day.show"),
         doubts=_doubts(found) if user().may("person_day.show") else {},
         needs=_needs() if user().may("person_day.attention") else 0,
-        leave_kind=leave_kind,
+        leave_kind=_leave_kind,
     )
 
 
@@ -94,6 +104,10 @@ def _waits_for(found: Day) -> str:
     with UnitOfWork(hadir().engine, writes=False) as work:
         boxes = awaited_for_day(work, places().sites, found.day, hadir().config.rules, now=utc_now())
     return ", ".join(each.name for each in boxes)
+
+
+def _leave_kind(code: str) -> str:
+    return words_of_days.leave_kind(code if sees_leave_kinds() else told_to_all(code))
 
 
 def _column(each: DayCount, most: int) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def _csv_rows(found: Day) -> Iterator[list[Any]]:
             each.break_seconds // 60,
             each.overtime_min,
             each.overtime_paid_min,
-            leave_kind(each.leave_kind) if each.leave_kind else "",
+            _leave_kind(each.leave_kind) if each.leave_kind else "",
             _("Yes") if each.is_verified else _("No"),
             _("Yes") if each.is_provisional else _("No"),
         ]

@@ -15,7 +15,7 @@ from central_server.blueprints.day_words import Speaker
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import duration
 from central_server.blueprints.forms import CorrectionForm, options, problem, put_problem
-from central_server.blueprints.request_facts import places, team, text, today, user
+from central_server.blueprints.request_facts import places, sees_leave_kinds, team, text, today, user
 from central_server.db.queries.attendance import DayLine, corrections_of, read_line
 from central_server.db.queries.attention import NEEDS, days_in_need
 from central_server.domain.explanation import Explanation
@@ -44,7 +44,7 @@ def show(day: str, employee_id: str) -> str:
         except UnknownPerson:
             abort(404)
         room = _room(work, employee_id, when) if found.day.overtime_min else None
-    say = Speaker(when, found.timezone)
+    say = Speaker(when, found.timezone, sees_kinds=sees_leave_kinds())
     shift = next((each for each in found.pieces if each.kind == "shift"), None)
     ends = shift.time.end.astimezone(found.timezone).date() if shift else when
     return render_template(
@@ -57,7 +57,7 @@ def show(day: str, employee_id: str) -> str:
         figure_words=day_words.FIGURES,
         field_words=day_words.FIELDS,
         push_words=day_words.PUSHES,
-        leave_kind=day_words.leave_kind,
+        leave_kind=say.leave_kind,
         room=room,
         approved=_approved(found),
         events_until=max(when, ends),
