@@ -61,7 +61,7 @@ from central_server.blueprints.extensions import Hadir, babel, csrf, db, limiter
 from central_server.blueprints.formats import FILTERS
 from central_server.blueprints.request_facts import is_background, team
 from central_server.config import ServerConfig
-from central_server.db.engine import prepare_sqlite
+from central_server.db.engine import prepare_engine
 from central_server.db.queries.setup import count_open_alerts
 from central_server.proxy import BehindProxy
 
@@ -118,6 +118,7 @@ def _flask_settings(config: ServerConfig) -> dict[str, Any]:
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True,  # an error says which statement failed, not about whom
             "pool_size": 16,
             "max_overflow": 64,  # one connection a thread at worst
             **(
@@ -144,8 +145,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
     db.init_app(app)
     with app.app_context():
         engine = db.engine
-    if engine.dialect.name == "sqlite":
-        prepare_sqlite(engine)
+    prepare_engine(engine)
     app.extensions["hadir"] = Hadir(
         config,
         engine,
