@@ -41,6 +41,7 @@ from central_server.blueprints import (
     joining,
     kiosk,
     kiosks,
+    large_numbers,
     organisation,
     people,
     person_day,
@@ -105,6 +106,7 @@ def create_app(config: ServerConfig) -> Flask:
         permissions_policy=NOTHING_WATCHED,
     )
     access.install_access(app)
+    large_numbers.install_large_numbers(app)
     _register(app)
     _dress_templates(app, config)
     app.register_error_handler(HTTPException, _error_page)

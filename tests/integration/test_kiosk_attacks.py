@@ -69,6 +69,9 @@ def test_many_wrong_pins_at_once_are_as_many_as_one_after_the_other(world):
     [badge] = world.rows(models.Badge)
     assert badge.failed == MOST_WRONG
     assert badge.locked_until is not None
+    [lock] = [each for each in world.rows(models.AuditLog) if each.action == "badge.locked"]
+    assert (lock.subject, lock.detail["tries"]) == ("ANI", MOST_WRONG)
+    assert lock.actor.startswith("kiosk:"), "where somebody may have locked out a colleague"
 
 
 def test_many_punches_at_once_are_each_recorded(world):
