@@ -79,6 +79,16 @@ def _asked(day: str, employee_id: str) -> date:
     return when
 
 
+def _is_own_business(employee_id: str) -> bool:
+    """Tell whether HR would decide about their own day, and say that another has to. Administrators may: in a
+    small company there is nobody else, and the audit names them.
+    """
+    is_own = user().role == "hr" and user().employee_id == employee_id
+    if is_own:
+        flash(_("It is your own day: somebody else of HR, or an administrator, has to decide about it."), "bad")
+    return is_own
+
+
 def _room(work: Any, employee_id: str, day: date) -> int | None:
     """Return how many minutes of overtime the law leaves for that day; None: it sets no bound."""
     rules = hadir().config.rules
@@ -103,6 +113,8 @@ def _piece_words(found: Explanation, say: Speaker) -> list[str]:
 @blueprint.route("/<day>/<employee_id>/correct", methods=["GET", "POST"])
 def correct(day: str, employee_id: str) -> str | Response:
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id)
     line = read_line(db.session(), places(), employee_id, when)
     if line is None:
         abort(404)
@@ -165,6 +177,8 @@ def _save(form: CorrectionForm, line: DayLine, day: date, status: str) -> None:
 def overtime(day: str, employee_id: str) -> Response:
     """Approve the overtime of the day, or a part of it; what is above the caps is said, and kept."""
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id, "overtime")
     rules = hadir().config.rules
     try:
         with hadir().work() as work:
@@ -212,6 +226,8 @@ def dispute(day: str, employee_id: str) -> Response:
 @blueprint.post("/<day>/<employee_id>/dispute/<int:dispute_id>")
 def settle(day: str, employee_id: str, dispute_id: int) -> Response:
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id, "disputes")
     try:
         with hadir().work() as work:
             answer, by = request.form.get("answer", ""), user().username
