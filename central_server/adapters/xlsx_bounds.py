@@ -33,7 +33,9 @@ def check_workbook(packed: zipfile.ZipFile) -> None:
     for each in parts:
         if _is_xml(packed, each):
             is_table = each.filename.lower().startswith(_TABLES)
-            found = _elements(packed, each, (MOST_ELEMENTS - elements) if is_table else (MOST_BESIDE - beside))
+            found = _elements(
+                packed, each, (MOST_ELEMENTS - elements) if is_table else (MOST_BESIDE - beside)
+            )
             elements, beside = (elements + found, beside) if is_table else (elements, beside + found)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template
@@ -37,6 +37,7 @@ from central_server.db.queries.people import departments
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.reports import DailyReport, totals
+from central_server.services.audit import note
 from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
 from central_server.services.close_day import compute_in_portions
@@ -126,12 +127,20 @@ def _column(each: DayCount, most: int) -> dict[str, Any]:
 def csv_file() -> Response:
     """The table of the day as it is on the page."""
     found = _day()
+    _note_export("csv", found.day)
     head = [_("Day"), _("Code"), _("Name"), _("Department"), _("Status"), _("First in"), _("Last out")]
     head += [_("Minutes worked"), _("Minutes late"), _("Left early (minutes)"), _("Corrected")]
     head += [_("Minutes in the area"), _("Minutes from first to last"), _("Unpaid breaks (minutes)")]
     head += [_("Overtime (minutes)"), _("Overtime that counts (minutes)")]
     head += [_("Leave"), _("Certain"), _("Provisional")]
     return csv_response(f"attendance-{found.day}.csv", head, _csv_rows(found))
+
+
+def _note_export(form: str, day: date) -> None:
+    """Write down who took a day's attendance out of here, and whose: their team's, or everybody's."""
+    with hadir().work() as work:
+        whose = "team" if team() is not None else "all"
+        note(work, user().actor, "attendance.export", day.isoformat(), now=utc_now(), form=form, whose=whose)
 
 
 def _csv_rows(found: Day) -> Iterator[list[Any]]:
@@ -168,6 +177,7 @@ def pdf_file() -> Response:
     if site_id is None:
         abort(404)
     day, rules, now = day_asked(), hadir().config.rules, utc_now()
+    _note_export("pdf", day)
     compute_in_portions(hadir().engine, site_id, day, rules, now=now)
     with UnitOfWork(hadir().engine, writes=False) as work:
         report = daily_report(work, site_id, day, rules, now=now, is_fresh=True)

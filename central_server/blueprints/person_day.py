@@ -85,7 +85,9 @@ def _is_own_business(employee_id: str) -> bool:
     """
     is_own = user().role == "hr" and user().employee_id == employee_id
     if is_own:
-        flash(_("It is your own day: somebody else of HR, or an administrator, has to decide about it."), "bad")
+        flash(
+            _("It is your own day: somebody else of HR, or an administrator, has to decide about it."), "bad"
+        )
     return is_own
 
 

@@ -36,7 +36,15 @@ def begin_try(work: UnitOfWork, code: str, *, now: datetime, kiosk_id: str = "")
     badge.locked_until = locked_until(badge.failed, now)
     if badge.locked_until is not None:
         until = badge.locked_until.isoformat()
-        note(work, f"kiosk:{kiosk_id}", "badge.locked", badge.employee_id, now=now, tries=badge.failed, until=until)
+        note(
+            work,
+            f"kiosk:{kiosk_id}",
+            "badge.locked",
+            badge.employee_id,
+            now=now,
+            tries=badge.failed,
+            until=until,
+        )
     return Try(badge.employee_id, badge.pin_hash)
 
 

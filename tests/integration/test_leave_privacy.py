@@ -98,3 +98,13 @@ def test_only_a_trip_has_a_name():
     assert told_to_all(str(LeaveKind.TRIP)) == "trip"
 
 
+def test_who_takes_a_days_attendance_away_is_written_down(world):
+    """The CSV and the PDF of the day, with whose days are in it."""
+    world.client("supervisor").get(f"/attendance/day.csv?date={MONDAY}")
+    world.client("hr").get(f"/attendance/day.pdf?date={MONDAY}")
+    kept = [each for each in world.rows(models.AuditLog) if each.action == "attendance.export"]
+    told = [(each.actor, each.subject, each.detail["form"], each.detail["whose"]) for each in kept]
+    assert told == [
+        ("user:supervisor", f"{MONDAY}", "csv", "team"),
+        ("user:hr", f"{MONDAY}", "pdf", "all"),
+    ]
