@@ -9,9 +9,9 @@ from flask import Blueprint, Response, abort, render_template
 from flask_babel import gettext as _
 
 from central_server.adapters.pdf import render_pdf
+from central_server.blueprints import day_words as words_of_days
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
-from central_server.blueprints import day_words as words_of_days
 from central_server.blueprints.day_words import Speaker
 from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db, hadir, utc_now

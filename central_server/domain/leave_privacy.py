@@ -1,4 +1,4 @@
-"""What others than HR learn of a leave: that there is one, and whether it is a trip; never that it is illness.
+"""What others than HR learn of a leave: that there is one, or that it is a trip; never that it is illness.
 
 Why somebody is away can be health, which UU 27/2022, article 4, protects in particular.
 """

@@ -9,8 +9,8 @@ from central_server.db.models import Agent, Attendance, AuditLog, Camera, Event,
 from central_server.db.stores import coverage
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.record_event import record_events
-from central_server.services.store_snapshot import SnapshotRefused, store_snapshot
 from central_server.services.record_health import record_birth
+from central_server.services.store_snapshot import SnapshotRefused, store_snapshot
 from common.events import Birth, CameraInfo
 from common.ids import CameraId
 from tests import builders

@@ -114,10 +114,10 @@ ENTITIES = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
 def forged(part: str, content: str) -> bytes:
     """A workbook with another content in one of its parts."""
     target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(a_workbook(("id",), ("1",)))) as good:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bad:
-            for name in good.namelist():
-                bad.writestr(name, content if name == part else good.read(name))
+    good = zipfile.ZipFile(io.BytesIO(a_workbook(("id",), ("1",))))
+    with good, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bad:
+        for name in good.namelist():
+            bad.writestr(name, content if name == part else good.read(name))
     return target.getvalue()
 
 
