@@ -1,7 +1,7 @@
 """HR sets a day right. The cameras' facts stay; a correction lies over them, with its reason."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -52,6 +52,8 @@ def correct_day(
         raise PersonRefused("employee_id", "unknown_employee")
     if after.status and after.status not in set(Status):
         raise PersonRefused("status", "nothing_changed")
+    if day > (now + timedelta(days=1)).date():  # somewhere on earth it may be that day already
+        raise PersonRefused("status", "in_future")
     _check_times(before, after, now)
     changes = [
         ("first_in_ts", _text(before.first_in), _text(after.first_in)),

@@ -71,3 +71,14 @@ def test_what_an_employee_says_stands_in_one_place(world):
     ]
     [said] = [each for each in world.rows(models.Dispute) if each.id == number]
     assert (said.words, said.answer) == ("I was at the clinic", "The clinic agrees")
+
+
+def test_nobody_is_absent_in_a_day_to_come(world):
+    """A report or an approval asked for of a day to come works nothing out, and leaves no row behind."""
+    coming = (datetime.now(UTC) + timedelta(days=3)).date()
+    for day in (coming, "2099-12-31"):
+        assert world.client("supervisor").get(f"/attendance/day.pdf?date={day}").status_code == 404
+        body = TRIES[f"{OWN}/overtime"]
+        assert post(world.client("admin"), f"/attendance/{day}/EMP001/overtime", body).status_code == 302
+    assert world.rows(models.Attendance) == []
+    assert world.rows(models.AttendanceCorrection) == []
