@@ -60,7 +60,7 @@ def test_of_others_they_do_and_an_administrator_may_do_it_for_them(world):
 
 
 def test_what_an_employee_says_stands_in_one_place(world):
-    """The audit tells who noted and who answered it; the words may be about illness, and stay with the day."""
+    """The audit tells who noted and who answered it; the words may tell of illness, and stay with the day."""
     post(world.client("supervisor"), f"/attendance/{DAY}/EMP001/dispute", {"words": "I was at the clinic"})
     number = next(each.id for each in world.rows(models.Dispute) if each.employee_id == "EMP001")
     post(world.client("hr"), f"/attendance/{DAY}/EMP001/dispute/{number}", {"answer": "The clinic agrees"})
