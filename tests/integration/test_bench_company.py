@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="the mosquitto 
 
 
 def bench(*arguments: str, may_be_slow: bool = False) -> dict[str, Any]:
-    """Run a benchmark as `hadir bench` does; return its last line. A speed alone is no fault of a busy machine."""
+    """Run a benchmark as `hadir bench` does; return its last line. may_be_slow: on a busy machine it is."""
     done = subprocess.run(
         [sys.executable, "-m", "deploy.bench", *arguments, "--json"],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=280,
