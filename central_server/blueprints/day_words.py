@@ -35,6 +35,13 @@ PIECES: Mapping[str, LazyString] = {
     "in": lazy("Punched in"),
     "out": lazy("Punched out"),
 }
+LANES: Mapping[str, LazyString] = {"shift": PIECES["shift"], "stay": PIECES["stay"], "gap": PIECES["gap"]}
+LEGEND: Mapping[str, LazyString] = {
+    **PIECES,
+    "in": lazy("Punched in or out"),
+    "gap": lazy("Not watched: somebody could come or go unseen"),
+    "idle_gap": lazy("Not watched, but another camera was"),
+}
 NEEDS: Mapping[str, wording.Word] = {
     "dispute": wording.Word(lazy("Disputed"), "bad", "chat", lazy("The employee waits for an answer.")),
     "incomplete": wording.Word(
