@@ -69,7 +69,7 @@ class SuperiorForm(FlaskForm):
         lazy("Level"),
         choices=options(
             [
-                ("1", lazy("1, the direct supervisor")),
+                ("1", lazy("1, direct supervisor")),
                 ("2", lazy("2, asked next")),
                 ("3", lazy("3, asked after that")),
                 ("4", lazy("4, asked last")),
