@@ -62,13 +62,18 @@ def import_table(config: ServerConfig, given: argparse.Namespace) -> int:
     if done.bad:
         for bad in done.bad[:MOST_TOLD]:
             print(f"line {bad.line}: {bad.problem.words}", file=sys.stderr)
-        count, rows = len(done.bad), len({each.line for each in done.bad})
-        raise CommandError(f"{count} problems on {rows} lines; nothing was changed.")
+        problems = _counted(len(done.bad), "problem")
+        lines = _counted(len({each.line for each in done.bad}), "line")
+        raise CommandError(f"{problems} on {lines}; nothing was changed.")
     if given.dry_run:
         _tell(done)
     words = "would be" if given.dry_run else "were"
     print(f"{done.added} {words} added, {done.changed} {words} changed, {done.unchanged} are as they were.")
     return 0
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _sheet(file: str) -> Sheet:
