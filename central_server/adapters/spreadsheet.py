@@ -14,6 +14,7 @@ from central_server.domain.reports import DailyReport, ReportRow
 
 PIECE = 64_000  # characters of a long table that are held at once
 _FORMULA = re.compile(r"'* *[=+\-@\t\r]")  # what a spreadsheet would compute, or looks guarded already
+_SUSPECT = frozenset("'= +-@\t\r")  # how such a text can begin: asked first, of millions of cells
 _COLUMNS = (
     *("date", "employee_id", "name", "department", "status", "first_in", "last_out"),
     *("hours", "late_min", "early_min", "is_provisional"),
@@ -24,7 +25,7 @@ _COLUMNS = (
 def safe(value: Any) -> str:
     """Return value as text that a spreadsheet shows and never computes."""
     text = "" if value is None else str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if text[:1] in _SUSPECT and _FORMULA.match(text) else text
 
 
 def unsafe(text: str) -> str:

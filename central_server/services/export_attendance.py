@@ -84,4 +84,5 @@ def attendance_rows(work: UnitOfWork, span: Span) -> Iterator[list[int | str]]:
 
 
 def _local(moment: datetime | None, timezone: str) -> str:
-    return f"{moment.astimezone(_zone(timezone)):%Y-%m-%d %H:%M:%S}" if moment else ""
+    """Return the wall clock as in 2026-11-20 07:52:10."""
+    return moment.astimezone(_zone(timezone)).isoformat(" ", "seconds")[:19] if moment else ""
