@@ -85,6 +85,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "attendance.index": EVERYONE,
     "attendance.csv_file": TEAM,
     "attendance.pdf_file": TEAM,
+    "attendance_export.days_csv": HR,
     "person_day.attention": TEAM,
     "person_day.show": TEAM,
     "person_day.correct": HR,

@@ -22,7 +22,8 @@ from central_server.db.models import Attendance as Row
 from central_server.db.stores import attendance, coverage, events, people, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import Kind
-from central_server.domain.attendance import DayFacts, day_account
+from central_server.domain.attendance import DayFacts
+from central_server.domain.day_figures import day_account
 from central_server.domain.day_reasons import doubts
 from central_server.domain.evidence import (
     AlertRaised,

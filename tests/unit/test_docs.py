@@ -13,6 +13,7 @@ from central_server import cli as server_cli
 from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
 from central_server.services.exchange.every import TABLES
+from central_server.services.export_attendance import HEADING
 from common.settings import Settings
 from deploy.bench.__main__ import parser as whole_bench_parser
 from edge_agent import cli as agent_cli
@@ -126,3 +127,12 @@ def test_hr_is_told_the_columns_of_every_table(table):
     told = re.findall(r"`(\w+)`", row[1])
     assert told == [each.name for each in table.columns]
     assert set(re.findall(r"\*\*`(\w+)`\*\*", row[1])) == set(table.key)
+
+
+def test_hr_is_told_the_columns_of_a_month_of_attendance():
+    """Every column of the file for payroll is explained, and none that is not in it."""
+    guide = (ROOT / "docs" / "hr-guide.md").read_text()
+    rows = guide.split("**A month for payroll.**")[1].split("*Correct*")[0].splitlines()
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+    assert sorted(name for name in told if name.islower()) == sorted(HEADING)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from central_server import domain
 from central_server.blueprints.day_words import STEPS, Speaker
-from central_server.domain.attendance import Correction, DayFacts, OvertimeRule, Punch, day_account
+from central_server.domain.attendance import Correction, DayFacts, OvertimeRule, Punch
+from central_server.domain.day_figures import day_account
 from central_server.domain.evidence import CorrectionMade, Evidence, Look
 from central_server.domain.explanation import Explanation, explain
 from central_server.domain.intervals import Interval

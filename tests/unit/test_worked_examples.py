@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from central_server.domain.attendance import Attendance, Correction, DayFacts, Punch, attendance_on
+from central_server.domain.attendance import Attendance, Correction, DayFacts, Punch
+from central_server.domain.day_figures import attendance_on
 from central_server.domain.intervals import Interval
 from central_server.domain.shifts import Assignment, Break, LeaveSpan, Rotation, Schedule, Shift
 
