@@ -145,6 +145,7 @@ ROUTES: Mapping[str, frozenset[str]] = {
     "configuration.ask": ADMIN,
     "configuration.still": ADMIN,
     "configuration.picture": ADMIN,
+    "help.show": EVERYONE,
     "settings.mine": EVERYONE,
     "settings.password": EVERYONE,
     "settings.users": ADMIN,
