@@ -108,6 +108,7 @@ class UnreadableTable(Exception):
         "not_text": "it is no table: neither text nor an Excel workbook",
         "old_excel": "it is of an old Excel: save it as .xlsx or as CSV",
         "too_large": "it is larger than {value} MB",
+        "too_much": "there is far more in it than a table has, perhaps in rows that look empty",
         "too_many_rows": "it has more than {value} rows: take it over in parts",
         "repeated_heading": "the heading {value!r} stands there twice",
         "broken_csv": "a quotation mark is open, or in the wrong place, at line {value} or before",

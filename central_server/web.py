@@ -44,6 +44,7 @@ from central_server.blueprints import (
     joining,
     kiosk,
     kiosks,
+    large_numbers,
     organisation,
     people,
     person_day,
@@ -64,7 +65,7 @@ from central_server.blueprints.extensions import Hadir, babel, csrf, db, limiter
 from central_server.blueprints.formats import FILTERS
 from central_server.blueprints.request_facts import is_background, team
 from central_server.config import ServerConfig
-from central_server.db.engine import prepare_sqlite
+from central_server.db.engine import prepare_engine
 from central_server.db.queries.setup import count_open_alerts
 from central_server.proxy import BehindProxy
 
@@ -108,6 +109,7 @@ def create_app(config: ServerConfig) -> Flask:
         permissions_policy=NOTHING_WATCHED,
     )
     access.install_access(app)
+    large_numbers.install_large_numbers(app)
     _register(app)
     _dress_templates(app, config)
     app.register_error_handler(HTTPException, _error_page)
@@ -121,6 +123,7 @@ def _flask_settings(config: ServerConfig) -> dict[str, Any]:
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True,  # an error says which statement failed, not about whom
             "pool_size": 16,
             "max_overflow": 64,  # one connection a thread at worst
             **(
@@ -147,8 +150,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
     db.init_app(app)
     with app.app_context():
         engine = db.engine
-    if engine.dialect.name == "sqlite":
-        prepare_sqlite(engine)
+    prepare_engine(engine)
     app.extensions["hadir"] = Hadir(
         config,
         engine,

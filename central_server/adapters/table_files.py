@@ -12,12 +12,14 @@ from datetime import date, datetime, time
 from typing import Any
 
 from central_server.adapters.spreadsheet import unsafe
+from central_server.adapters.xlsx_bounds import TooMuch, check_workbook
 from central_server.ports import Sheet, UnreadableTable
 
 MOST_BYTES = 8 * 1024 * 1024
-MOST_UNPACKED = 128 * 1024 * 1024  # bytes: an XLSX is a packed file, and a small one may unpack to anything
 MOST_ROWS = 50_000
-MOST_COLUMNS = 200
+MOST_COLUMNS = 100  # the widest table has an eighth of that
+MOST_LINES = MOST_ROWS + 10_000  # with those that are empty, or before the heading
+MOST_CELLS = 1_500_000  # with something in them
 _DELIMITERS = ",;\t"
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -70,13 +72,12 @@ def _xlsx_records(content: bytes) -> Iterator[list[Any]]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(each.file_size for each in packed.infolist()) > MOST_UNPACKED:
-                raise UnreadableTable("too_large", str(MOST_BYTES // 1024 // 1024))
+            check_workbook(packed)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         for row in book.worksheets[0].iter_rows(values_only=True, max_col=MOST_COLUMNS):
             yield [_plain(each) for each in row]
-    except UnreadableTable:
-        raise
+    except TooMuch as error:
+        raise UnreadableTable("too_much") from error
     except Exception as error:  # openpyxl answers a broken file with whatever its parts raise
         raise UnreadableTable("broken_excel") from error
 
@@ -101,9 +102,12 @@ def _plain(value: Any) -> str:
 
 def _sheet(records: Iterable[Sequence[str]]) -> Sheet:
     heading: list[str] | None = None
-    first_line, rows = 2, []
+    first_line, rows, filled = 2, [], 0
     for line, record in enumerate(records, start=1):
         cells = [unsafe(each.strip()) for each in record]
+        filled += sum(map(bool, cells))
+        if line > MOST_LINES or filled > MOST_CELLS:
+            raise UnreadableTable("too_much")
         if heading is None:
             if any(cells):
                 heading, first_line = _heading(cells), line + 1
@@ -122,11 +126,11 @@ def _heading(cells: list[str]) -> list[str]:
     names = ["_".join(each.lower().replace("-", " ").split()) for each in cells]
     while names and not names[-1]:
         names.pop()
-    repeated = next((each for each in names if each and names.count(each) > 1), None)
-    if repeated:
-        raise UnreadableTable("repeated_heading", repeated)
     if len(names) > MOST_COLUMNS:
         raise UnreadableTable("not_text")
+    repeated = next((each for each in names if each and names.count(each) > 1), None)
+    if repeated:
+        raise UnreadableTable("repeated_heading", repeated[:80])
     return names
 
 

@@ -10,14 +10,23 @@ from flask import Blueprint, Response, abort, render_template
 from flask_babel import gettext as _
 
 from central_server.adapters.pdf import render_pdf
+from central_server.blueprints import day_words as words_of_days
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
-from central_server.blueprints.day_words import Speaker, leave_kind
+from central_server.blueprints.day_words import Speaker
 from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
-from central_server.blueprints.request_facts import day_asked, places, team, text, today, user
+from central_server.blueprints.request_facts import (
+    day_asked,
+    places,
+    sees_leave_kinds,
+    team,
+    text,
+    today,
+    user,
+)
 from central_server.db.queries.attendance import (
     Day,
     DayCount,
@@ -27,7 +36,9 @@ from central_server.db.queries.attendance import (
 from central_server.db.queries.attention import days_in_need
 from central_server.db.queries.people import departments
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.reports import DailyReport, totals
+from central_server.services.audit import note
 from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
 from central_server.services.close_day import compute_in_portions
@@ -58,7 +69,7 @@ def index() -> str:
         day_links=user().may("person_day.show"),
         doubts=_doubts(found) if user().may("person_day.show") else {},
         needs=_needs() if user().may("person_day.attention") else 0,
-        leave_kind=leave_kind,
+        leave_kind=_leave_kind,
         sites=list(places().sites.values()),
         site_choices=[("", _("All")), *((each.place_id, each.name) for each in places().sites.values())],
         month_first=found.day.replace(day=1),
@@ -105,6 +116,10 @@ def _waits_for(found: Day) -> str:
     return ", ".join(each.name for each in boxes)
 
 
+def _leave_kind(code: str) -> str:
+    return words_of_days.leave_kind(code if sees_leave_kinds() else told_to_all(code))
+
+
 def _column(each: DayCount, most: int) -> dict[str, Any]:
     words = _(
         "%(day)s: %(present)s present, %(late)s late, %(absent)s absent",
@@ -121,12 +136,20 @@ def _column(each: DayCount, most: int) -> dict[str, Any]:
 def csv_file() -> Response:
     """The table of the day as it is on the page."""
     found = _day()
+    _note_export("csv", found.day)
     head = [_("Day"), _("Code"), _("Name"), _("Department"), _("Status"), _("First in"), _("Last out")]
     head += [_("Minutes worked"), _("Minutes late"), _("Left early (minutes)"), _("Corrected")]
     head += [_("Minutes in the area"), _("Minutes from first to last"), _("Unpaid breaks (minutes)")]
     head += [_("Overtime (minutes)"), _("Overtime that counts (minutes)")]
     head += [_("Leave"), _("Certain"), _("Provisional")]
     return csv_response(f"attendance-{found.day}.csv", head, _csv_rows(found))
+
+
+def _note_export(form: str, day: date) -> None:
+    """Write down who took a day's attendance out of here, and whose: their team's, or everybody's."""
+    with hadir().work() as work:
+        whose = "team" if team() is not None else "all"
+        note(work, user().actor, "attendance.export", day.isoformat(), now=utc_now(), form=form, whose=whose)
 
 
 def _csv_rows(found: Day) -> Iterator[list[Any]]:
@@ -150,7 +173,7 @@ def _csv_rows(found: Day) -> Iterator[list[Any]]:
             each.break_seconds // 60,
             each.overtime_min,
             each.overtime_paid_min,
-            leave_kind(each.leave_kind) if each.leave_kind else "",
+            _leave_kind(each.leave_kind) if each.leave_kind else "",
             _("Yes") if each.is_verified else _("No"),
             _("Yes") if each.is_provisional else _("No"),
         ]
@@ -163,6 +186,7 @@ def pdf_file() -> Response:
     if site_id not in places().sites:
         abort(404)
     day, rules, now = day_asked(), hadir().config.rules, utc_now()
+    _note_export("pdf", day)
     compute_in_portions(hadir().engine, site_id, day, rules, now=now)
     with UnitOfWork(hadir().engine, writes=False) as work:
         report = daily_report(work, site_id, day, rules, now=now, is_fresh=True)

@@ -13,6 +13,7 @@ from central_server.blueprints import wording
 from central_server.blueprints.formats import day as day_in_words
 from central_server.blueprints.formats import duration
 from central_server.domain.evidence import Step
+from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.overtime import OvertimeWarning
 
 FIGURES: Mapping[str, LazyString] = {
@@ -197,6 +198,7 @@ class Speaker:
     day: date
     zone: tzinfo
     say_day: Callable[[date], str] = day_in_words
+    sees_kinds: bool = True  # of leave: else only that it is one, or a trip
 
     def step(self, step: Step) -> str:
         values = {name: self._value(name, value) for name, value in step.values.items()}
@@ -230,7 +232,7 @@ class Speaker:
         if field == "status":
             return str(wording.word(wording.ATTENDANCE, str(value)).label)
         if field == "leave_kind":
-            return leave_kind(str(value))
+            return self.leave_kind(str(value))
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if field.endswith("_min"):
@@ -246,6 +248,9 @@ class Speaker:
         week = self.say_day(warning.day)
         return _("%(is)s of overtime in the week from %(monday)s: %(law)s.", law=law, monday=week, **values)
 
+    def leave_kind(self, code: str) -> str:
+        return leave_kind(code if self.sees_kinds else told_to_all(code))
+
     def _value(self, name: str, value: Any) -> str:
         if isinstance(value, datetime):
             return self.moment(value) if name in ("made", "known") else self.clock(value)
@@ -256,7 +261,7 @@ class Speaker:
         if name == "status":
             return str(wording.word(wording.ATTENDANCE, str(value)).label)
         if name == "kind":
-            return leave_kind(str(value))
+            return self.leave_kind(str(value))
         return gap_reason(str(value)) if name == "reason_code" else str(value)
 
 

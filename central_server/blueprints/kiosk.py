@@ -101,7 +101,9 @@ def punch() -> ResponseReturnValue:
     throttle, tried = _throttle(), f"{kiosk.kiosk_id} {'badge' if badge else 'pin'}"
     if not throttle.admits(tried, time.monotonic()):
         return {"error": "throttled"}, 429
-    employee_id = _by_badge(badge) if badge else _by_pin(_text(body, "code", 64), _text(body, "pin", 24))
+    employee_id = (
+        _by_badge(badge) if badge else _by_pin(kiosk, _text(body, "code", 64), _text(body, "pin", 24))
+    )
     if employee_id is None:
         with hadir().work() as work:
             identify_holder.note_refusal(work, kiosk.kiosk_id, now=utc_now())
@@ -110,9 +112,12 @@ def punch() -> ResponseReturnValue:
     return _record(kiosk, employee_id, punch_id, is_in=kind == "in", by="badge" if badge else "pin")
 
 
-def _by_pin(code: str, pin: str) -> str | None:
+def _by_pin(kiosk: Kiosk, code: str, pin: str) -> str | None:
     with hadir().work() as work:
-        attempt = identify_holder.begin_try(work, code, now=utc_now())
+        note_use(
+            work, kiosk.kiosk_id, utc_now()
+        )  # written for any code: it takes as long for one that is none
+        attempt = identify_holder.begin_try(work, code, now=utc_now(), kiosk_id=kiosk.kiosk_id)
     return identify_holder.holder_by_pin(attempt, pin)  # outside the transaction: it takes its time
 
 

@@ -15,7 +15,7 @@ from central_server.blueprints.day_words import Speaker
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import duration
 from central_server.blueprints.forms import CorrectionForm, options, problem, put_problem
-from central_server.blueprints.request_facts import places, team, text, today, user
+from central_server.blueprints.request_facts import places, sees_leave_kinds, team, text, today, user
 from central_server.db.queries.attendance import DayLine, corrections_of, read_line
 from central_server.db.queries.attention import NEEDS, WORTH_APPROVING_MIN, days_in_need
 from central_server.domain.explanation import Explanation
@@ -44,7 +44,7 @@ def show(day: str, employee_id: str) -> str:
         except UnknownPerson:
             abort(404)
         room = _room(work, employee_id, when) if found.day.overtime_min else None
-    say = Speaker(when, found.timezone)
+    say = Speaker(when, found.timezone, sees_kinds=sees_leave_kinds())
     shift = next((each for each in found.pieces if each.kind == "shift"), None)
     ends = shift.time.end.astimezone(found.timezone).date() if shift else when
     return render_template(
@@ -59,7 +59,7 @@ def show(day: str, employee_id: str) -> str:
         figure_words=day_words.FIGURES,
         field_words=day_words.FIELDS,
         push_words=day_words.PUSHES,
-        leave_kind=day_words.leave_kind,
+        leave_kind=say.leave_kind,
         room=room,
         worth_approving=WORTH_APPROVING_MIN,
         approved=_approved(found),
@@ -80,6 +80,18 @@ def _asked(day: str, employee_id: str) -> date:
     if not CALENDAR[0] <= when <= CALENDAR[1] or (mine is not None and employee_id not in mine):
         abort(404)
     return when
+
+
+def _is_own_business(employee_id: str) -> bool:
+    """Tell whether HR would decide about their own day, and say that another has to. Administrators may: in a
+    small company there is nobody else, and the audit names them.
+    """
+    is_own = user().role == "hr" and user().employee_id == employee_id
+    if is_own:
+        flash(
+            _("It is your own day: somebody else of HR, or an administrator, has to decide about it."), "bad"
+        )
+    return is_own
 
 
 def _room(work: Any, employee_id: str, day: date) -> int | None:
@@ -106,6 +118,8 @@ def _piece_words(found: Explanation, say: Speaker) -> list[str]:
 @blueprint.route("/<day>/<employee_id>/correct", methods=["GET", "POST"])
 def correct(day: str, employee_id: str) -> str | Response:
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id)
     line = read_line(db.session(), places(), employee_id, when)
     if line is None:
         abort(404)
@@ -168,6 +182,8 @@ def _save(form: CorrectionForm, line: DayLine, day: date, status: str) -> None:
 def overtime(day: str, employee_id: str) -> Response:
     """Approve the overtime of the day, or a part of it; what is above the caps is said, and kept."""
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id, "overtime")
     rules = hadir().config.rules
     try:
         with hadir().work() as work:
@@ -215,6 +231,8 @@ def dispute(day: str, employee_id: str) -> Response:
 @blueprint.post("/<day>/<employee_id>/dispute/<int:dispute_id>")
 def settle(day: str, employee_id: str, dispute_id: int) -> Response:
     when = _asked(day, employee_id)
+    if _is_own_business(employee_id):
+        return _back(when, employee_id, "disputes")
     try:
         with hadir().work() as work:
             answer, by = request.form.get("answer", ""), user().username

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from flask import Response, after_this_request, g, request
 
-from central_server.blueprints.access import SignedIn
+from central_server.blueprints.access import HR, SignedIn
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.db.queries.places import Places, read_places
 from central_server.db.queries.teams import Team, team_of
@@ -13,6 +13,11 @@ from central_server.db.queries.teams import Team, team_of
 def user() -> SignedIn:
     found: SignedIn = g.user
     return found
+
+
+def sees_leave_kinds() -> bool:
+    """Tell whether this user may know why somebody is on leave: it can be illness, so only HR may."""
+    return user().role in HR
 
 
 def places() -> Places:

@@ -134,6 +134,7 @@ UNREADABLE: Mapping[str, LazyString] = {
     "not_text": lazy("This is no table: neither text nor an Excel workbook."),
     "old_excel": lazy("This is of an old Excel. Save it as .xlsx or as CSV."),
     "too_large": lazy("The file is too large. Import it in parts."),
+    "too_much": lazy("There is far more in this file than a table has, perhaps in rows that look empty."),
     "too_many_rows": lazy("More than %(value)s rows. Import them in parts."),
     "repeated_heading": lazy("The heading %(value)s stands there twice."),
     "broken_csv": lazy("A quotation mark is open, or in the wrong place, at line %(value)s or before."),

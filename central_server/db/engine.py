@@ -22,14 +22,23 @@ def open_engine(url: str) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True)
-        _write_in_turn(engine)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        prepare_engine(engine)
         return engine
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False})
-    prepare_sqlite(engine)
+    connect_args = {"timeout": WAIT_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
+    prepare_engine(engine)
     return engine
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Let those who write take turns. An engine that was made elsewhere, as the web's, needs this too."""
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    else:
+        _write_in_turn(engine)
 
 
 def _write_in_turn(engine: Engine) -> None:
@@ -42,7 +51,7 @@ def _write_in_turn(engine: Engine) -> None:
             connection.exec_driver_sql(words)
 
 
-def prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine) -> None:
     """Set the pragmas and the explicit BEGIN that pysqlite does not send; let threads write in turn."""
     turns = Turns()
 

@@ -52,10 +52,6 @@ _EN = {
     "leave_kind": "Leave",
     "is_verified": "Certain",
     "uncertain_note": "Nobody watched when it mattered; doubt counted for the person.",
-    "leave_annual": "annual leave",
-    "leave_sick": "sick leave",
-    "leave_maternity": "maternity leave",
-    "leave_unpaid": "unpaid leave",
     "leave_trip": "business trip",
     "yes": "yes",
     "no": "no",
@@ -106,10 +102,6 @@ _ID = {
     "leave_kind": "Cuti",
     "is_verified": "Pasti",
     "uncertain_note": "Tidak terpantau saat menentukan; keraguan menguntungkan karyawan.",
-    "leave_annual": "cuti tahunan",
-    "leave_sick": "sakit",
-    "leave_maternity": "cuti melahirkan",
-    "leave_unpaid": "cuti tanpa upah",
     "leave_trip": "perjalanan dinas",
     "yes": "ya",
     "no": "tidak",
@@ -143,10 +135,8 @@ def words(language: str) -> Mapping[str, str]:
 
 
 def leave_words(kind: str, language: str) -> str:
-    """Return what a kind of leave is called; nothing for plain leave, and a company's own word as it is."""
-    if kind in ("", "leave"):
-        return ""
-    return words(language).get(f"leave_{kind}", kind)
+    """Return what a trip is called, and nothing for a leave: why somebody is away is in no report."""
+    return words(language).get(f"leave_{kind}", "")
 
 
 def long_date(day: date, language: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
 from central_server.domain.attendance import Attendance, Status
+from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.people import Person
 
 NOT_STARTED = "not_started"  # the shift begins later: neither present nor absent
@@ -109,7 +110,7 @@ def report_row(
         break_seconds=day.break_seconds,
         overtime_min=day.overtime_min,
         overtime_paid_min=day.overtime_paid_min,
-        leave_kind=day.leave_kind,
+        leave_kind=told_to_all(day.leave_kind),  # it is sent to many
         is_verified=day.is_verified,
     )
 

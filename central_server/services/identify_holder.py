@@ -22,10 +22,11 @@ class Try:
     pin_hash: str = ""
 
 
-def begin_try(work: UnitOfWork, code: str, *, now: datetime) -> Try:
+def begin_try(work: UnitOfWork, code: str, *, now: datetime, kiosk_id: str = "") -> Try:
     """Count an attempt before it is judged, so that many at once are not more than one after the other.
 
-    While the PIN is locked it is nobody's.
+    While the PIN is locked it is nobody's. The audit tells whose was locked, and where: it may have been a
+    colleague's doing.
     """
     by_code = func.lower(Badge.employee_id) == code.strip().lower()[:64]
     badge = work.session.scalar(select(Badge).where(by_code, Badge.pin_hash != ""))
@@ -33,6 +34,17 @@ def begin_try(work: UnitOfWork, code: str, *, now: datetime) -> Try:
         return Try(None)
     badge.failed += 1
     badge.locked_until = locked_until(badge.failed, now)
+    if badge.locked_until is not None:
+        until = badge.locked_until.isoformat()
+        note(
+            work,
+            f"kiosk:{kiosk_id}",
+            "badge.locked",
+            badge.employee_id,
+            now=now,
+            tries=badge.failed,
+            until=until,
+        )
     return Try(badge.employee_id, badge.pin_hash)
 
 

@@ -101,6 +101,11 @@ def change_employee(
     changed: dict[str, list[object]] = {
         name: [before[name], after] for name, after in _facts(employee).items() if before[name] != after
     }
+    for private in {
+        "phone",
+        "email",
+    } & changed.keys():  # the audit outlives them: that they changed is enough
+        changed[private] = ["***" if each else each for each in changed[private]]
     changed |= _place(work, employee_id, details, now)
     if changed:
         note(work, actor, "employee.change", employee_id, now=now, **changed)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from central_server.db.models import Attendance, HrisPush
 from central_server.db.stores import hris
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.leave_privacy import told_to_all
 from central_server.ports import AttendanceSink, PushError
 
 LEASE = timedelta(minutes=2)
@@ -69,13 +70,20 @@ def payload_of(row: Attendance) -> dict[str, Any]:
             "early_leave_min": row.early_leave_min,
             "overtime_min": row.overtime_min,
             "overtime_paid_min": row.overtime_paid_min,
-            "leave_kind": row.leave_kind,
+            "leave_kind": told_to_all(row.leave_kind),
             "is_verified": row.is_verified,
             "is_provisional": row.is_provisional,
             "revision": row.revision,
-            "changes": row.changes,
+            "changes": _told_changes(row),
         },
     }
+
+
+def _told_changes(row: Attendance) -> dict[str, Any]:
+    """Return what changed, with no kind of leave that is nobody's business but HR's."""
+    before, after = (told_to_all(str(each)) for each in row.changes.get("leave_kind", ("", "")))
+    told = {name: values for name, values in row.changes.items() if name != "leave_kind"}
+    return told | ({"leave_kind": [before, after]} if before != after else {})
 
 
 def _stage(row: Attendance) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from central_server.db.models import Agent, Event, Snapshot, Zone
+from central_server.db.models import Agent, Camera, Event, Snapshot, Zone
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.enrol_person import write_private
 
@@ -31,8 +31,7 @@ def store_snapshot(
     )
     if event is None:
         raise SnapshotRefused("There is no such event of this agent.")
-    zone = work.session.get(Zone, event.zone_id) if event.zone_id else None
-    if zone is not None and zone.is_public:
+    if _is_public(work, event):
         raise SnapshotRefused("No face crop is kept from a public zone.")
     if (kept := work.session.get(Snapshot, event_id)) is not None:
         return kept
@@ -52,3 +51,10 @@ def store_snapshot(
     work.session.flush()
     write_private(home / path, jpeg)
     return snapshot
+
+
+def _is_public(work: UnitOfWork, event: Event) -> bool:
+    """Tell whether the event is of a public zone, or of a part of the picture of a camera in one."""
+    camera = work.session.get(Camera, event.camera_id)
+    zones = (work.session.get(Zone, each) for each in (event.zone_id, camera and camera.zone_id) if each)
+    return any(zone is not None and zone.is_public for zone in zones)

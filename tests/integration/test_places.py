@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from central_server.db.models import Attendance, AuditLog, Camera, Event, Presence, Zone
+from central_server.db.models import Agent, Attendance, AuditLog, Camera, Event, Presence, Zone
 from central_server.db.stores import coverage
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.record_event import record_events
 from central_server.services.record_health import record_birth
+from central_server.services.store_snapshot import SnapshotRefused, store_snapshot
 from common.events import Birth, CameraInfo
 from common.ids import CameraId
 from tests import builders
@@ -111,3 +112,19 @@ def test_an_agent_that_does_not_identify_there_is_not_written_down(plant):
     record(plant, an_event(1, None))
     assert rows(plant, AuditLog) == []
     assert [each.extra for each in rows(plant, Event)] == [{}]
+
+
+def test_no_face_is_kept_of_a_part_of_a_public_zones_picture(plant, tmp_path):
+    """A part with a name of its own is as public as the camera's zone; a face crop of it is refused."""
+    with UnitOfWork(plant) as work:
+        builders.a_zone(work.session, "street", name="Street", is_public=True)
+        builders.a_zone(work.session, "vault", name="Vault")
+        work.session.get_one(Camera, "plant-cam").zone_id = "street"
+    record(plant, an_event(1, snapshot="x.jpg", extra={"zone": "Vault"}))
+    (event,) = rows(plant, Event)
+    assert event.zone_id == "vault"
+    with UnitOfWork(plant) as work, pytest.raises(SnapshotRefused, match="public zone"):
+        agent = work.session.get_one(Agent, event.agent_id)
+        jpeg = b"\xff\xd8\xff and a face"
+        store_snapshot(work, tmp_path, agent, event.event_id, jpeg, days=3, now=event.ts)
+    assert not list(tmp_path.rglob("*.jpg"))

@@ -22,6 +22,7 @@ from central_server.services.exchange.every import TABLES
 from central_server.services.exchange.export_rows import example, export_rows, heading
 from central_server.services.exchange.one_row import keep_row, remove_row
 from central_server.services.exchange.table import Imported, import_rows
+from central_server.services.manage_people import PersonDetails, change_employee
 from central_server.services.recompute_attendance import recompute_days, recompute_days_due
 from tests import builders
 from tests.postgres import binaries, postgres_server
@@ -309,7 +310,24 @@ def test_a_dry_run_tells_what_an_import_then_does(work):
     assert work.session.get_one(models.Employee, "N1").consent_at is None
     (line,) = work.session.scalars(select(models.AuditLog))
     assert line.action == "employees.import"
-    assert line.detail["rows"][0]["changed"]["phone"] == ["+6281234567890", "+62811222333"]
+    assert line.detail["rows"][0]["changed"]["phone"] == ["***", "***"]
+    assert "62811" not in str(line.detail)
+
+
+def test_the_audit_keeps_no_illness_and_no_number(work):
+    """It outlives the person's leave and phone: that they changed stands there, and who did it."""
+    leave = {"employee_id": "E1", "kind": "sick", "first_on": "2026-12-21", "last_on": "2026-12-24"}
+    keep_row(TABLES["leaves"], leave | {"note": "operasi"}, work, now=NOW, actor="user:hr")
+    remove_row(TABLES["leaves"], leave, work, now=NOW, actor="user:hr")
+    details = PersonDetails(name="Budi", phone="0812 9999 8888", email="budi@example.com")
+    change_employee(work, "E1", details, now=NOW, actor="user:hr")
+    work.session.flush()
+    kept = list(work.session.scalars(select(models.AuditLog)))
+    assert [each.action for each in kept] == ["leaves.import", "leaves.remove", "employee.change"]
+    told = str([each.detail for each in kept])
+    assert not [each for each in ("sick", "operasi", "9999", "budi@") if each in told]
+    assert kept[1].detail["first_on"] == "2026-12-21"
+    assert kept[2].detail["phone"][1] == "***"
 
 
 def test_columns_that_are_missing_stay_as_they_are(work):

@@ -172,4 +172,4 @@ def test_leave_is_added_and_taken_away(world):
     post(client, f"{url}/remove", {"first_on": "2099-12-21"})
     assert world.rows(models.Leave) == []
     assert actions(world) == [("user:hr", "leaves.import"), ("user:hr", "leaves.remove")]
-    assert world.rows(models.AuditLog)[1].detail["note"] == "Pulang kampung"
+    assert world.rows(models.AuditLog)[1].detail["first_on"] == "2099-12-21"

@@ -237,3 +237,15 @@ def test_errors_are_pages_too(world):
 def test_everybody_may_sign_out(world):
     """Nobody is kept in by their role."""
     assert ROUTES["auth.logout"] == EVERYONE
+
+
+@pytest.mark.parametrize("number", ["9" * 10, "9" * 30])
+@pytest.mark.parametrize(
+    "page", ["/alerts/{}", "/people/?page={}", "/settings/audit?page={}", "/working-time/?page={}"]
+)
+def test_a_number_that_no_row_can_have_leads_nowhere(world, page, number):
+    """Not to an error of the database, which would be logged as one of ours."""
+    assert world.client("admin").get(page.format(number)).status_code == 404
+    address = f"/attendance/2026-11-20/EMP001/dispute/{number}"
+    client = world.client("hr")
+    assert post(client, address, {"answer": "x"}).status_code == 404

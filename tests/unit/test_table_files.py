@@ -1,6 +1,7 @@
 """Files as people have them become rows, or a sentence says why not."""
 
 import io
+import time as time_of
 import zipfile
 from datetime import date, datetime, time
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from central_server.adapters import table_files
+from central_server.adapters import table_files, xlsx_bounds
 from central_server.adapters.spreadsheet import csv_bytes, safe, unsafe
 from central_server.adapters.table_files import read_table
 from central_server.ports import UnreadableTable
@@ -88,7 +89,7 @@ def packed(size: int) -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old_excel"),
         (b"PK\x03\x04 and nothing more", "broken_excel"),
         (packed(100), "broken_excel"),
-        (packed(table_files.MOST_UNPACKED + 1), "too_large"),
+        (packed(xlsx_bounds.MOST_UNPACKED + 1), "too_much"),
         (b"a" * (table_files.MOST_BYTES + 1), "too_large"),
         (b"id,name,ID\n1,a,2\n", "repeated_heading"),
         (b"id,Phone number,phone_number\n", "repeated_heading"),
@@ -104,6 +105,50 @@ def test_what_is_no_table_is_said_in_a_sentence(content, code):
         read_table(content)
     assert told.value.code == code
     assert str(told.value)
+
+
+SPREADSHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+ENTITIES = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
+
+
+def forged(part: str, content: str) -> bytes:
+    """A workbook with another content in one of its parts."""
+    target = io.BytesIO()
+    good = zipfile.ZipFile(io.BytesIO(a_workbook(("id",), ("1",))))
+    with good, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bad:
+        for name in good.namelist():
+            bad.writestr(name, content if name == part else good.read(name))
+    return target.getvalue()
+
+
+def a_sheet(rows: str, before: str = "") -> bytes:
+    content = f"{before}<worksheet {SPREADSHEET}><sheetData>{rows}</sheetData></worksheet>"
+    return forged("xl/worksheets/sheet1.xml", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (a_sheet('<row r="99999999999"><c r="A1"><v>1</v></c></row>'), "broken_excel"),
+        (a_sheet('<row r="1000000"><c r="A1"><v>1</v></c></row>'), "too_much"),
+        (a_sheet("<row/>" * (xlsx_bounds.MOST_ELEMENTS + 1)), "too_much"),
+        (a_sheet("<row/>" * (table_files.MOST_LINES + 1)), "too_much"),
+        (forged("xl/styles.xml", f"<a>{'<b/>' * xlsx_bounds.MOST_BESIDE}</a>"), "too_much"),
+        (forged("xl/workbook.xml", '<?xml version="1.0" encoding="utf-7"?><a/>'), "broken_excel"),
+        (a_sheet('<row><c t="inlineStr"><is><t>&a;</t></is></c></row>', ENTITIES), "broken_excel"),
+        (b"\n" * (table_files.MOST_LINES + 1), "too_much"),
+        (b",".join(b"h%d" % n for n in range(100_000)), "not_text"),
+        (b"id\n" + (b"1" + b",1" * 99 + b"\n") * 20_000, "too_much"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_a_small_file_cannot_keep_the_server_busy(content, code):
+    """Rows that are left out or look empty, a million styles, entities, endless headings: told in seconds."""
+    started_at = time_of.monotonic()
+    with pytest.raises(UnreadableTable) as told:
+        read_table(content)
+    assert told.value.code == code
+    assert time_of.monotonic() - started_at < 30
 
 
 @given(st.binary(max_size=300))

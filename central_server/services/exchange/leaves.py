@@ -119,10 +119,10 @@ TABLE = Table(
     name="leaves",
     columns=(
         Column("employee_id", is_required=True, example="EMP001"),
-        Column("kind", example="annual", normal=str.lower, empty=str(LeaveKind.LEAVE)),
+        Column("kind", example="annual", normal=str.lower, empty=str(LeaveKind.LEAVE), is_private=True),
         Column("first_on", is_required=True, example="2026-12-21", normal=normal_date),
         Column("last_on", is_required=True, example="2026-12-24", normal=normal_date),
-        Column("note", example="Pulang kampung"),
+        Column("note", example="Pulang kampung", is_private=True),
     ),
     key=("employee_id", "first_on"),
     read=read,

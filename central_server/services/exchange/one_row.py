@@ -43,5 +43,6 @@ def remove_row(
     if not against:
         table.remove(row, context)
         work.session.flush()
-        note(work, actor, f"{table.name}.remove", " ".join(table.key_of(row)).strip()[:120], now=now, **row)
+        told = {name: table.told(name, value) for name, value in row.items()}
+        note(work, actor, f"{table.name}.remove", " ".join(table.key_of(row)).strip()[:120], now=now, **told)
     return against

@@ -16,6 +16,7 @@ from central_server.services.audit import note
 Found = TypeVar("Found")
 Row = Mapping[str, str]  # column: text, trimmed; a column that was not given is missing
 
+KEPT_OUT = "***"  # in the audit, for what is private
 MOST_TOLD = 200  # differences and problems beyond that are counted, not listed
 
 
@@ -83,6 +84,7 @@ class Column:
     normal: Callable[[str], str] = str  # one spelling for values that mean the same; may raise ValueError
     empty: str = ""  # what no value means
     is_site: bool = False  # no value: stays as it is; of a new row the site of the import
+    is_private: bool = False  # the audit says that it changed, not to what: it outlives what it tells of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,11 @@ class Table:
     finish: Callable[[Sequence[Row], Context], None] | None = None
     remove: Callable[[Row, Context], None] | None = None
     bars: Callable[[Row, Context], Iterator[Problem]] | None = None
+
+    def told(self, name: str, value: str | None) -> str | None:
+        """Return what the audit keeps of a value."""
+        is_private = any(each.is_private for each in self.columns if each.name == name)
+        return KEPT_OUT if value and is_private else value
 
     def key_of(self, row: Row) -> tuple[str, ...]:
         return tuple(row.get(name, "") for name in self.key)
@@ -238,7 +245,10 @@ def _note(table: Table, imported: Imported, context: Context, actor: str) -> Non
                 {
                     "key": list(each.key),
                     "changed": {
-                        name: [each.before.get(name, "") if each.before else None, each.after[name]]
+                        name: [
+                            table.told(name, each.before.get(name, "")) if each.before else None,
+                            table.told(name, each.after[name]),
+                        ]
                         for name in each.changed
                     },
                 }
