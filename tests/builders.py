@@ -165,6 +165,7 @@ def all_healthy(engine: Engine, at: datetime, *, since: datetime | None = None) 
             agent.state, agent.heartbeat_at, agent.reported_to, agent.skew_ms = "online", at, at, 0
         for camera in work.session.query(models.Camera):
             camera.state, camera.reason, camera.covered_since, camera.state_at = "online", "", since, since
+            camera.proven_to = max(at, camera.proven_to or at)
 
 
 def now() -> datetime:
