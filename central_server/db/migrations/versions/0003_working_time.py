@@ -160,6 +160,7 @@ def downgrade() -> None:
     with op.batch_alter_table('Zone', schema=None) as batch_op:
         batch_op.drop_column('is_entrance')
 
+    op.execute('DELETE FROM "ShiftAssignment" WHERE shift_id IS NULL')  # rotations, which 0002 does not know
     with op.batch_alter_table('ShiftAssignment', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('fk_ShiftAssignment_rotation_id_Rotation'), type_='foreignkey')
         batch_op.alter_column('shift_id',
