@@ -40,7 +40,7 @@ def plant(engine: Engine) -> Engine:
         builders.a_zone(work.session, "hall", name="Hall")
         builders.a_camera(work.session, "hall-cam", "plant-agent", "plant", "hall")
         work.session.add_all(first_watched(camera_id) for camera_id in ("plant-cam", "hall-cam"))
-    return engine
+    return builders.unproven(engine)
 
 
 def first_watched(camera_id: str) -> CoverageGap:

@@ -22,7 +22,7 @@ SPAN = Interval(EIGHT - 60 * MINUTE, EIGHT + 600 * MINUTE)
 
 @pytest.fixture
 def plant(engine: Engine) -> Engine:
-    return day_world.a_plant(engine)
+    return builders.unproven(day_world.a_plant(engine))
 
 
 def ms(moment: datetime) -> int:
