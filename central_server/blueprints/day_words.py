@@ -277,6 +277,7 @@ def gap_reason(code: str) -> str:
 
 GAP_REASONS: Mapping[str, LazyString] = {
     "agent": lazy("the box beside it, or its line, was away"),
+    "new": lazy("no camera had watched here before"),
     "lost": lazy("the box ran full and had to drop what it saw"),
     "offline": lazy("the camera was not connected"),
     "degraded": lazy("the picture was bad"),
