@@ -21,7 +21,9 @@ TOPICS = {name: topic for topic, files in GUIDES.items() for name in files.value
 LONGEST_ANCHOR = 80
 
 
-def read_guide(topic: str, language: str, *, address: Callable[[str], str], docs: Path = DOCS) -> Guide | None:
+def read_guide(
+    topic: str, language: str, *, address: Callable[[str], str], docs: Path = DOCS
+) -> Guide | None:
     """Return a guide in the language, or the one there is; None: not installed, or no such topic.
 
     address: where another topic is shown; what is no topic becomes plain text.
