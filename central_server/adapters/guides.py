@@ -1,8 +1,9 @@
-"""The guides in docs/ as parts of pages: headings, tables and links, and nothing that a page's policy forbids."""
+"""The guides in docs/ as parts of pages: headings, tables and links, nothing that the pages' policy forbids."""
 
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -56,9 +57,9 @@ def _guide(text: str, addresses: tuple[tuple[str, str], ...]) -> Guide:
 
 
 def _name_headings(tokens: Sequence[Token]) -> tuple[tuple[str, str], ...]:
-    """Give every heading the id that links to it on GitHub; return those of the second level with their words."""
+    """Give every heading the id that it has on GitHub; return those of the second level with their words."""
     found = []
-    for token, words in zip(tokens, tokens[1:], strict=False):
+    for token, words in pairwise(tokens):
         if token.type == "heading_open":
             token.attrs["id"] = anchor(words.content)
             if token.tag == "h2":

@@ -82,7 +82,7 @@ def place_names(topic: str) -> list[str]:
 
 
 def test_a_server_without_the_documents_has_no_help(tmp_path):
-    """Where docs/ is not installed the page is not found, and nothing breaks; one language stands for the other."""
+    """Where docs/ is not installed the page is not found; one language stands for the other."""
 
     def address(topic: str) -> str:
         return topic
