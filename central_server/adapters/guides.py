@@ -1,7 +1,7 @@
-"""The guides in docs/ as parts of pages: headings, tables and links, nothing that the pages' policy forbids."""
+"""The guides in docs/ as parts of pages: headings, tables, links, and nothing that the policy forbids."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ GUIDES = {  # topic -> the file in each language; the first is for languages wit
     "operator": {"en": "operator-guide.md"},
 }
 TOPICS = {name: topic for topic, files in GUIDES.items() for name in files.values()}
+LANGUAGES = {name: language for files in GUIDES.values() for language, name in files.items()}
 LONGEST_ANCHOR = 80
 
 
@@ -34,12 +35,14 @@ def read_guide(
         path = docs / name
         if name and path.is_file():
             text = path.read_text(encoding="utf-8")
-            return _guide(text, tuple((each, address(each)) for each in GUIDES))
+            leads = {each: address(about) for each, about in TOPICS.items()}
+            leads |= {each: f"{leads[each]}?in={LANGUAGES[each]}" for each in files.values()}
+            return _guide(text, tuple(leads.items()))
     return None
 
 
 @lru_cache(maxsize=16)
-def _guide(text: str, addresses: tuple[tuple[str, str], ...]) -> Guide:
+def _guide(text: str, leads: tuple[tuple[str, str], ...]) -> Guide:
     """Return the page; a guide is worked out once and not with every look."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", lambda *_: '<div class="wide-table" tabindex="0"><table>\n')
@@ -50,7 +53,7 @@ def _guide(text: str, addresses: tuple[tuple[str, str], ...]) -> Guide:
         if token.type in ("th_open", "td_open"):
             token.attrs.pop("style", None)
         if token.children:
-            token.children = _lead_links(token.children, dict(addresses))
+            token.children = _lead_links(token.children, dict(leads))
     body = tokens[3:] if tokens and tokens[0].tag == "h1" else tokens  # the page has it as its own heading
     title = tokens[1].content if body is not tokens else ""
     return Guide(title, Markup(markdown.renderer.render(body, markdown.options, {})), headings)
@@ -71,16 +74,16 @@ def anchor(words: str) -> str:
     return re.sub(r"[^\w\- ]", "", words.lower()).strip().replace(" ", "-")[:LONGEST_ANCHOR]
 
 
-def _lead_links(children: Sequence[Token], addresses: dict[str, str]) -> list[Token]:
+def _lead_links(children: Sequence[Token], leads: Mapping[str, str]) -> list[Token]:
     """Lead links between guides to their pages, and take those away that lead to a file without a page."""
     kept, is_dropped = [], False
     for token in children:
         if token.type == "link_open":
             target = str(token.attrs.get("href", ""))
             name, hash_sign, place = target.partition("#")
-            is_dropped = bool(name) and name not in TOPICS
-            if name in TOPICS:
-                token.attrs["href"] = addresses[TOPICS[name]] + hash_sign + place
+            is_dropped = bool(name) and name not in leads and "://" not in name
+            if name in leads:
+                token.attrs["href"] = leads[name] + hash_sign + place
         if not (is_dropped and token.type in ("link_open", "link_close")):
             kept.append(token)
         if token.type == "link_close":

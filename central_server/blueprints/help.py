@@ -4,6 +4,7 @@ from flask import Blueprint, abort, render_template, url_for
 from flask_babel import get_locale
 
 from central_server.blueprints.extensions import hadir
+from central_server.blueprints.request_facts import text
 
 blueprint = Blueprint("help", __name__, url_prefix="/help")
 
@@ -11,7 +12,8 @@ blueprint = Blueprint("help", __name__, url_prefix="/help")
 @blueprint.get("/<topic>")
 def show(topic: str) -> str:
     locale = get_locale()
-    guide = hadir().read_guide(topic, locale.language if locale else "", address=address)
+    language = text("in") or (locale.language if locale else "")
+    guide = hadir().read_guide(topic, language, address=address)
     if guide is None:
         abort(404)
     return render_template("help.html", guide=guide, topic=topic)

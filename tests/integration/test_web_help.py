@@ -36,6 +36,8 @@ def test_who_reads_indonesian_gets_the_indonesian_guide(world):
     page = world.client("hr").get("/help/hr").text
 
     assert "Panduan HR</h1>" in page and "Setiap pagi" in page and ">Bantuan</a>" in page
+    english = re.search(r'href="(/help/hr[?]in=en)">In English', page)
+    assert english and "HR&#39;s guide</h1>" in world.client("hr").get(english[1]).text
 
 
 def test_what_is_no_guide_is_not_found(world):
@@ -66,7 +68,7 @@ def test_links_between_guides_lead_to_places_that_exist(topic, language):
         if "://" in link:
             continue
         page, _, place = link.partition("#")
-        where = page.removeprefix("/help/") or topic
+        where = page.removeprefix("/help/").partition("?in=")[0] or topic
         assert where in GUIDES, link
         assert not place or place in ids[where] | set(place_names(where)), link
 
@@ -93,5 +95,7 @@ def test_a_server_without_the_documents_has_no_help(tmp_path):
     )
     found = read_guide("hr", "id", address=address, docs=tmp_path)
     assert found is not None and found.title == "A"
-    assert "<script" not in found.html and "settings.md" not in found.html and 'href="hr#e"' in found.html
+    assert (
+        "<script" not in found.html and "settings.md" not in found.html and 'href="hr?in=id#e"' in found.html
+    )
     assert DOCS.is_dir()
