@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from datetime import date
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -16,6 +15,7 @@ from central_server import (
     table_commands,
     working_time_commands,
 )
+from central_server.commands import day_of
 from central_server.config import ServerConfig, read_server_config
 from common import logs
 from common.settings import SettingsError
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         return command(config, given)
     except commands.CommandError as error:
         print(error, file=sys.stderr)
-        return FAILED
+        return MISUSED if isinstance(error, commands.Misused) else FAILED
     except (OperationalError, ProgrammingError) as error:
         words = str(error.orig)
         if any(each in words for each in ("no such table", "no such column", "does not exist")):
@@ -99,7 +99,7 @@ def _people(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     leave = add("resign", help="end an employment; the face templates are erased once it is over")
     leave.add_argument("code")
-    leave.add_argument("--on", type=_date, help="the last day, YYYY-MM-DD (default: today)")
+    leave.add_argument("--on", type=day_of, help="the last day, YYYY-MM-DD (default: today)")
     leave.set_defaults(command=commands.resign)
 
 
@@ -135,7 +135,15 @@ def _working_time(add: Callable[..., argparse.ArgumentParser]) -> None:
     new.add_argument("--starts", required=True, help="local time, e.g. 08:00")
     new.add_argument("--ends", required=True, help="local time; at or before --starts it is the next day's")
     new.add_argument("--weekdays", default="mon-fri", help="mon-fri (default), or mon,wed,fri")
-    new.add_argument("--grace-min", type=int, default=10, help="minutes that do not count as late (10)")
+    new.add_argument(
+        "--grace-min",
+        type=int,
+        metavar="MIN",
+        help="minutes late, or early, that are excused (10)",
+    )
+    new.add_argument(
+        "--early-leave-grace-min", type=int, metavar="MIN", help="of going early, where it is another one"
+    )
     for option, words in (("--early-in", "before the start (120)"), ("--late-out", "after the end (240)")):
         new.add_argument(
             option, type=int, metavar="MIN", help=f"who is seen so long {words} is seen for this shift"
@@ -169,19 +177,19 @@ def _agents(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _days(add: Callable[..., argparse.ArgumentParser]) -> None:
     report = add("report", help="write the daily report now; prints the paths of its files")
     report.add_argument("--site", required=True)
-    report.add_argument("--date", type=_date, help="business date, YYYY-MM-DD (default: the site's today)")
+    report.add_argument("--date", type=day_of, help="business date, YYYY-MM-DD (default: the site's today)")
     report.add_argument("--send", action="store_true", help="send it to HR and managers too")
     report.set_defaults(command=commands.report)
 
     why = add("explain", help="why a person-day is worth what it is, step by step")
     why.add_argument("code", help="the employee code")
-    why.add_argument("day", type=_date, help="business date, YYYY-MM-DD")
+    why.add_argument("day", type=day_of, help="business date, YYYY-MM-DD")
     why.add_argument("--json", action="store_true", help="everything, for a program to read")
     why.set_defaults(command=_explain)
 
     again = add("recompute", help="recompute attendance from the events, after shifts or rules changed")
-    again.add_argument("--from", dest="first", type=_date, required=True, help="business date, YYYY-MM-DD")
-    again.add_argument("--to", dest="last", type=_date, required=True, help="business date, YYYY-MM-DD")
+    again.add_argument("--from", dest="first", type=day_of, required=True, help="business date, YYYY-MM-DD")
+    again.add_argument("--to", dest="last", type=day_of, required=True, help="business date, YYYY-MM-DD")
     again.add_argument("--employee", metavar="CODE", help="only this person's days")
     again.add_argument("--dry-run", action="store_true", help="only show what would change")
     again.add_argument("--yes", action="store_true", help="write the changes without asking")
@@ -194,10 +202,3 @@ def _explain(config: ServerConfig, given: argparse.Namespace) -> int:
     from central_server.explain_command import explain  # it brings the words of the pages along
 
     return explain(config, given)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from error

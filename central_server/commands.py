@@ -42,6 +42,17 @@ class CommandError(Exception):
     """The command cannot be done; says why in a sentence."""
 
 
+class Misused(CommandError):
+    """What was typed makes no sense, whatever the server knows."""
+
+
+def day_of(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from error
+
+
 def migrate(config: ServerConfig, _given: argparse.Namespace) -> int:
     keep_private(config.home)
     migrations.upgrade(config.database_url)
@@ -213,11 +224,11 @@ def purge(config: ServerConfig, _given: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _work(config: ServerConfig) -> Iterator[UnitOfWork]:
+def _work(config: ServerConfig, *, writes: bool = True) -> Iterator[UnitOfWork]:
     _require_database(config)
     engine: Engine = open_engine(config.database_url)
     try:
-        with UnitOfWork(engine) as work:
+        with UnitOfWork(engine, writes=writes) as work:
             yield work
     finally:
         engine.dispose()

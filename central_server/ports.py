@@ -1,6 +1,6 @@
 """What the server asks of the outside world; adapters answer. (Senders of messages: domain/delivery.py.)"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -73,6 +73,23 @@ class ReportRenderer(Protocol):
     """Writes a report in one language as the bytes of a file."""
 
     def __call__(self, report: DailyReport, language: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A guide as part of a page: its title, its HTML (safe as it is), and its chapters as (anchor, words)."""
+
+    title: str
+    html: str
+    chapters: tuple[tuple[str, str], ...]
+
+
+class GuideReader(Protocol):
+    """Reads a guide by its topic, in a language or the nearest to it."""
+
+    def __call__(self, topic: str, language: str, *, address: Callable[[str], str]) -> Guide | None:
+        """Return it; None: no such topic, or not installed. address: where another topic is shown."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from central_server.commands import CommandError, _actor, _now, _require_database
+from central_server.commands import CommandError, Misused, _actor, _now, _require_database
 from central_server.config import ServerConfig
 from central_server.db.engine import open_engine
 from central_server.db.stores import people
@@ -25,7 +25,7 @@ BESIDE = "(beside the days asked for)"
 def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
     """Return 0 also when nothing was written: then it says why. Raises CommandError."""
     if given.last < given.first:
-        raise CommandError("--to is before --from.")
+        raise Misused("--to is before --from.")
     _require_database(config)
     engine = open_engine(config.database_url)
     try:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from central_server.adapters import qr_code
 from central_server.adapters.agent_accounts import agent_accounts
 from central_server.adapters.broker_accounts import protocol_of
+from central_server.adapters.guides import read_guide
 from central_server.adapters.sealing import Seal
 from central_server.adapters.table_files import read_table
 from central_server.blueprints import (
@@ -28,6 +29,7 @@ from central_server.blueprints import (
     alerts,
     assignments,
     attendance,
+    attendance_export,
     auth,
     badges,
     breaks,
@@ -37,6 +39,7 @@ from central_server.blueprints import (
     exchange,
     faces,
     health,
+    help,
     holidays,
     joining,
     kiosk,
@@ -155,6 +158,7 @@ def _open_database(app: Flask, config: ServerConfig) -> None:
         accounts=agent_accounts(config.broker),
         mqtt_version=partial(protocol_of, config.broker),
         read_table=read_table,
+        read_guide=read_guide,
     )
 
 
@@ -170,6 +174,7 @@ def _register(app: Flask) -> None:
         faces,
         photos,
         attendance,
+        attendance_export,
         person_day,
         alerts,
         cameras,
@@ -180,6 +185,7 @@ def _register(app: Flask) -> None:
         unreadable,
         reports,
         settings,
+        help,
         *(roster, shifts, rotations, assignments, breaks, holidays, ramadan),
     ):
         app.register_blueprint(page.blueprint)

@@ -47,6 +47,7 @@ log = logging.getLogger("hadir.worker")
 LEASE, LINK_LEASE = "worker", "broker"  # the second is held while the broker can be heard: the board asks
 LEASE_LIFE = timedelta(seconds=15)
 RENEW_EVERY_S = 3.0
+GIVE_UP_AFTER = timedelta(seconds=60)  # who cannot renew cannot write, and does no harm meanwhile
 PURGE_AT = time(3, 0)
 STUCK_AFTER_S = 600.0
 LATE_DAYS_AFTER = timedelta(seconds=10)  # more events of the same days are on their way
@@ -275,7 +276,7 @@ def _watch(worker: Worker, engine: Engine, me: lease.Owner, stop: threading.Even
             renewed_at = now()
         except OperationalError as error:
             log.error("the lease could not be renewed: %s", error.orig)
-            if now() - renewed_at > LEASE_LIFE:
+            if now() - renewed_at > GIVE_UP_AFTER:
                 return 1
     return 0
 

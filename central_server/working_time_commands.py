@@ -20,11 +20,15 @@ def set_shift(config: ServerConfig, given: argparse.Namespace) -> int:
         "starts": given.starts,
         "ends": given.ends,
         "weekdays": given.weekdays,
-        "late_grace_min": str(given.grace_min),
-        "early_leave_grace_min": str(given.grace_min),
     }
-    for column, minutes in (("early_in_min", given.early_in), ("late_out_min", given.late_out)):
-        if minutes is not None:
+    early_leave = given.grace_min if given.early_leave_grace_min is None else given.early_leave_grace_min
+    for column, minutes in (
+        ("late_grace_min", given.grace_min),
+        ("early_leave_grace_min", early_leave),
+        ("early_in_min", given.early_in),
+        ("late_out_min", given.late_out),
+    ):
+        if minutes is not None:  # else it stays as it is
             hours[column] = str(minutes)
     try:
         with commands._work(config) as work:

@@ -13,6 +13,7 @@ from central_server.domain.attendance import OvertimeRule
 from common.events import Envelope, EventKind, RecognitionEvent
 
 MONDAY = date(2026, 11, 23)
+FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
 EIGHT_IN_JAKARTA = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday, 08:00 WIB
 
 
@@ -61,9 +62,9 @@ def an_agent(session: Session, agent_id: str, site_id: str = "plant", **more: An
 def a_camera(
     session: Session, camera_id: str, agent_id: str, site_id: str, zone_id: str | None, **more: Any
 ) -> models.Camera:
-    camera = models.Camera(
-        camera_id=camera_id, agent_id=agent_id, site_id=site_id, zone_id=zone_id, **{"name": camera_id} | more
-    )
+    """A camera that has watched, and always will as far as nothing else is said; see unproven()."""
+    values = {"name": camera_id, "proven_to": FOR_GOOD} | more
+    camera = models.Camera(camera_id=camera_id, agent_id=agent_id, site_id=site_id, zone_id=zone_id, **values)
     session.add(camera)
     session.flush()
     return camera
@@ -157,6 +158,14 @@ def an_envelope(*events: RecognitionEvent, epoch: str = "e1", first: int = 1) ->
     return Envelope(epoch=epoch, first=first, events=tuple(events))
 
 
+def unproven(engine: Engine) -> Engine:
+    """No camera has ever watched, as far as is known: their history begins with what they will say."""
+    with UnitOfWork(engine) as work:
+        for camera in work.session.query(models.Camera):
+            camera.proven_to = None
+    return engine
+
+
 def all_healthy(engine: Engine, at: datetime, *, since: datetime | None = None) -> None:
     """Every agent has just reported everything up to `at`, with all its cameras covered since `since`."""
     since = since or at - timedelta(days=2)
@@ -165,6 +174,7 @@ def all_healthy(engine: Engine, at: datetime, *, since: datetime | None = None) 
             agent.state, agent.heartbeat_at, agent.reported_to, agent.skew_ms = "online", at, at, 0
         for camera in work.session.query(models.Camera):
             camera.state, camera.reason, camera.covered_since, camera.state_at = "online", "", since, since
+            camera.proven_to = max(at, camera.proven_to or at)
 
 
 def now() -> datetime:

@@ -1,16 +1,20 @@
 """Tables as CSV and XLSX, safe to open: no cell is ever taken for a formula."""
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from central_server.adapters.report_view import cells
 from central_server.domain.report_words import leave_words, words
 from central_server.domain.reports import DailyReport, ReportRow
 
+PIECE = 64_000  # characters of a long table that are held at once
 _FORMULA = re.compile(r"'* *[=+\-@\t\r]")  # what a spreadsheet would compute, or looks guarded already
+_SUSPECT = frozenset("'= +-@\t\r")  # how such a text can begin: asked first, of millions of cells
 _COLUMNS = (
     *("date", "employee_id", "name", "department", "status", "first_in", "last_out"),
     *("hours", "late_min", "early_min", "is_provisional"),
@@ -21,7 +25,7 @@ _COLUMNS = (
 def safe(value: Any) -> str:
     """Return value as text that a spreadsheet shows and never computes."""
     text = "" if value is None else str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if text[:1] in _SUSPECT and _FORMULA.match(text) else text
 
 
 def unsafe(text: str) -> str:
@@ -31,12 +35,21 @@ def unsafe(text: str) -> str:
 
 def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """Return a CSV file in UTF-8 with the mark by which Excel knows it."""
+    return b"".join(csv_pieces(head, rows))
+
+
+def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """Yield the same piece by piece, for tables too long to hold at once."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(safe(cell) for cell in head)
-    for row in rows:
+    yield codecs.BOM_UTF8
+    for row in chain([head], rows):
         writer.writerow(safe(cell) for cell in row)
-    return text.getvalue().encode("utf-8-sig")
+        if text.tell() > PIECE:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
 
 
 def xlsx_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "Hadir") -> bytes:
@@ -45,7 +58,7 @@ def xlsx_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]], title: str = 
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
-    for row in (head, *rows):
+    for row in chain([head], rows):
         sheet.append([each if isinstance(each, int | float) else safe(each) for each in row])
     target = io.BytesIO()
     book.save(target)

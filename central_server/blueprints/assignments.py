@@ -214,6 +214,7 @@ def _form(form: AssignmentForm, site_id: str, employee_id: str, assignment_id: i
         form=form,
         title=_("Working time of %(name)s", name=whose),
         order=("shift_id", "valid_from", "valid_to"),
+        wide=("shift_id",),
         hints={
             "valid_from": _("Empty: always. What begins later replaces it from that day."),
             "valid_to": _(

@@ -1,5 +1,6 @@
 """The attendance of a day: the table and its exports. One person's day is in person_day.py."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -69,7 +70,15 @@ def index() -> str:
         doubts=_doubts(found) if user().may("person_day.show") else {},
         needs=_needs() if user().may("person_day.attention") else 0,
         leave_kind=_leave_kind,
+        sites=list(places().sites.values()),
+        site_choices=[("", _("All")), *((each.place_id, each.name) for each in places().sites.values())],
+        month_first=found.day.replace(day=1),
+        month_last=_last_of_month(found.day),
     )
+
+
+def _last_of_month(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _doubts(found: Day) -> dict[str, str]:
@@ -172,9 +181,9 @@ def _csv_rows(found: Day) -> Iterator[list[Any]]:
 
 @blueprint.get("/day.pdf")
 def pdf_file() -> Response:
-    """The report of the day as it stands now; a supervisor's has only their team."""
-    site_id = next(iter(places().sites), None)
-    if site_id is None:
+    """The report of the day at a site as it stands now; a supervisor's has only their team."""
+    site_id = text("site") or next(iter(places().sites), "")
+    if site_id not in places().sites:
         abort(404)
     day, rules, now = day_asked(), hadir().config.rules, utc_now()
     if day > today():
@@ -184,7 +193,7 @@ def pdf_file() -> Response:
     with UnitOfWork(hadir().engine, writes=False) as work:
         report = daily_report(work, site_id, day, rules, now=now, is_fresh=True)
     content = render_pdf(_of_team(report), user().language)
-    headers = {"Content-Disposition": f'attachment; filename="attendance-{day}.pdf"'}
+    headers = {"Content-Disposition": f'attachment; filename="attendance-{site_id}-{day}.pdf"'}
     return Response(content, mimetype="application/pdf", headers=headers | {"Cache-Control": "no-store"})
 
 

@@ -83,6 +83,8 @@ def _form(form: BreakForm, title: str, ticked: str, break_id: int | None = None)
     form.shift_id.choices = [("", _("Every shift")), *((row.shift_id, row.name) for row in shifts)]
     return render_template(
         "row_form.html",
+        back_words=_("Breaks"),
+        wide=("shift_id",),
         form=form,
         title=title,
         order=(

@@ -1,6 +1,6 @@
 """The geometry of the charts: numbers in, rectangles out. Templates only draw them, as SVG."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
@@ -101,37 +101,43 @@ def week_bars(starts: time, ends: time, days: Iterable[int], tone: str = "good")
     return tuple(pieces)
 
 
-LANES = {  # of a day's strip: kind, its colour, its top and its height in the drawing
-    "shift": ("idle", 0.0, 16.0),
-    "break": ("paper", 4.0, 8.0),
-    "stay": ("good", 20.0, 24.0),
-    "odd_stay": ("idle", 20.0, 24.0),
-    "gap": ("warn", 48.0, 12.0),
-    "in": ("accent", 18.0, 28.0),
-    "out": ("accent", 18.0, 28.0),
+LANES: Mapping[str, tuple[str, ...]] = {  # of a day's drawing, from the top, with what lies over what
+    "shift": ("shift", "break"),
+    "stay": ("odd_stay", "stay", "in", "out"),
+    "gap": ("idle_gap", "gap"),
 }
-STRIP_HEIGHT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One rectangle of a strip."""
+    """One rectangle of a lane."""
 
-    tone: str
+    kind: str  # shift | break | stay | odd_stay | gap | idle_gap | in | out
     offset: float  # minutes from the left edge
     length: float
-    top: float
-    height: float
     label: str
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """What is of one kind, to the scale of its strip."""
+
+    kind: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Strip:
-    """A person-day drawn to scale, `minutes` wide and STRIP_HEIGHT high."""
+    """A person-day drawn to scale, `minutes` wide; only lanes in which there is something."""
 
     minutes: int
-    bars: tuple[Bar, ...]
+    lanes: tuple[Lane, ...]
     hours: tuple[str, ...]  # six labels, evenly spread from the left edge
+    lines: tuple[int, ...]  # where they stand, in minutes from the left edge
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(bar.kind for lane in self.lanes for bar in lane.bars)
 
 
 def strip(pieces: Sequence[DayPiece], zone: tzinfo, labels: Sequence[str]) -> Strip | None:
@@ -142,15 +148,22 @@ def strip(pieces: Sequence[DayPiece], zone: tzinfo, labels: Sequence[str]) -> St
     left = first.replace(minute=0, second=0, microsecond=0)
     last = max(each.time.end for each in pieces)
     hours = max(6, -(-int(-(-(last - left) // timedelta(hours=1))) // 6) * 6)
-    bars = []
-    drawn = sorted(zip(pieces, labels, strict=True), key=lambda each: list(LANES).index(each[0].kind))
-    for piece, label in drawn:
-        tone, top, height = LANES[piece.kind]
-        if piece.note and piece.note.code == "gap_does_not_decide":
-            tone = "idle"
-        offset = (piece.time.start - left) / timedelta(minutes=1)
-        length = max(hours / 4, piece.time.length / timedelta(minutes=1))  # an instant can be seen too
-        bars.append(Bar(tone, round(offset, 1), round(length, 1), top, height, label))
+    bars = [_bar(*each, left, hours) for each in zip(pieces, labels, strict=True)]
+    lanes = (
+        Lane(name, tuple(each for kind in kinds for each in bars if each.kind == kind))
+        for name, kinds in LANES.items()
+    )
     step = hours // 6
-    labels_below = (f"{(left + timedelta(hours=step * each)).astimezone(zone):%H:%M}" for each in range(6))
-    return Strip(minutes=hours * 60, bars=tuple(bars), hours=tuple(labels_below))
+    return Strip(
+        minutes=hours * 60,
+        lanes=tuple(each for each in lanes if each.bars),
+        hours=tuple(f"{(left + timedelta(hours=step * each)).astimezone(zone):%H:%M}" for each in range(6)),
+        lines=tuple(step * 60 * each for each in range(6)),
+    )
+
+
+def _bar(piece: DayPiece, label: str, left: datetime, hours: int) -> Bar:
+    is_idle = piece.note is not None and piece.note.code == "gap_does_not_decide"
+    offset = (piece.time.start - left) / timedelta(minutes=1)
+    length = max(hours / 3, piece.time.length / timedelta(minutes=1))  # an instant can be seen too
+    return Bar("idle_gap" if is_idle else piece.kind, round(offset, 1), round(length, 1), label)

@@ -33,8 +33,15 @@ PIECES: Mapping[str, LazyString] = {
     "stay": lazy("In the area"),
     "odd_stay": lazy("In the area, does not count"),
     "gap": lazy("Not watched"),
-    "in": lazy("Punched in"),
-    "out": lazy("Punched out"),
+    "in": lazy("Clocked in"),
+    "out": lazy("Clocked out"),
+}
+LANES: Mapping[str, LazyString] = {"shift": PIECES["shift"], "stay": PIECES["stay"], "gap": PIECES["gap"]}
+LEGEND: Mapping[str, LazyString] = {
+    **PIECES,
+    "in": lazy("Clocked in or out"),
+    "gap": lazy("Not watched: somebody could come or go unseen"),
+    "idle_gap": lazy("Not watched, but another camera was"),
 }
 NEEDS: Mapping[str, wording.Word] = {
     "dispute": wording.Word(lazy("Disputed"), "bad", "chat", lazy("The employee waits for an answer.")),
@@ -108,12 +115,12 @@ STEPS: Mapping[str, LazyString] = {
     "known_since": lazy("On record, with consent, since %(known)s."),
     "new_on_record": lazy("On record only since %(known)s: before, nothing is known."),
     # when somebody came and went
-    "not_seen": lazy("Not seen by any camera, and not punched in."),
+    "not_seen": lazy("Not seen by any camera, and not clocked in."),
     "first_by_camera": lazy("Seen first at %(at)s by %(camera)s."),
-    "first_punch": lazy("Punched at %(at)s at %(camera)s."),
+    "first_punch": lazy("Recorded at %(at)s at the kiosk %(camera)s."),
     "first_seen": lazy("Seen first at %(at)s."),
     "last_by_camera": lazy("Seen last at %(at)s by %(camera)s."),
-    "last_punch": lazy("Punched at %(at)s at %(camera)s."),
+    "last_punch": lazy("Recorded at %(at)s at the kiosk %(camera)s."),
     "last_seen": lazy("Seen last at %(at)s."),
     "time_corrected": lazy("Set to %(at)s by %(by)s on %(made)s: %(reason)s"),
     "no_times_when_away": lazy("HR says that the person was not at work, so there are no times."),
@@ -270,6 +277,7 @@ def gap_reason(code: str) -> str:
 
 GAP_REASONS: Mapping[str, LazyString] = {
     "agent": lazy("the box beside it, or its line, was away"),
+    "new": lazy("no camera had watched here before"),
     "lost": lazy("the box ran full and had to drop what it saw"),
     "offline": lazy("the camera was not connected"),
     "degraded": lazy("the picture was bad"),

@@ -129,7 +129,7 @@ def _preview(found: Table, sheet: Sheet, site_id: str) -> ResponseReturnValue:
         plain = zlib.compress(json.dumps(asdict(asked), ensure_ascii=False).encode())
         sealed = hadir().seal(PURPOSE).close(plain).decode()
     if len(sealed) > MOST_SEALED:
-        words = _("Too many rows for a page. Take them over in parts, or ask the operator for the command.")
+        words = _("Too many rows for a page. Import them in parts, or ask the operator for the command.")
         return _page(found, problem=words), 422
     shown = _page(found, done=done, sealed=sealed, bad=_bad_lines(done), most=MOST_TOLD)
     return (shown, 422) if done.bad else shown
@@ -181,13 +181,11 @@ def confirm(kind: str) -> ResponseReturnValue:
                 raise _NotAsShown(done)
     except _NotAsShown as other:
         if not other.done.differences and not other.done.bad:
-            flash(_("Nothing was left to change: it has been taken over already."), "good")
+            flash(_("Nothing was left to change: it has been imported already."), "good")
             return redirect(url_for("exchange.index"))
-        flash(_("Something was changed meanwhile, so nothing was taken over. Look at it again."), "bad")
+        flash(_("Something was changed meanwhile, so nothing was imported. Look at it again."), "bad")
         return _preview(found, Sheet(rows, asked.first_line), asked.site_id)
-    flash(
-        _("Taken over: %(added)s new, %(changed)s changed.", added=done.added, changed=done.changed), "good"
-    )
+    flash(_("Imported: %(added)s new, %(changed)s changed.", added=done.added, changed=done.changed), "good")
     return redirect(url_for("exchange.index"))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from central_server.config import ServerConfig
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.ports import AgentAccounts, Sealing, TableReader
+from central_server.ports import AgentAccounts, GuideReader, Sealing, TableReader
 
 db = SQLAlchemy()  # the request's read session; every write goes through a UnitOfWork
 babel = Babel()
@@ -36,6 +36,7 @@ class Hadir:
     accounts: AgentAccounts | None  # at the broker; None: somebody makes them by hand
     mqtt_version: Callable[[], str]  # what agents begin with: 5 | 311
     read_table: TableReader  # of a spreadsheet that somebody uploads
+    read_guide: GuideReader
 
     def work(self) -> UnitOfWork:
         return UnitOfWork(self.engine)

@@ -108,6 +108,7 @@ def _form(form: HolidayForm, title: str, holiday_id: int | None = None) -> str:
     form.site_id.choices = [("", _("Every site")), *site_choices()]
     return render_template(
         "row_form.html",
+        back_words=_("Holidays"),
         form=form,
         title=title,
         order=("day", "name", "kind", "site_id", "is_certain"),

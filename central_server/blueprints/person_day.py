@@ -17,7 +17,7 @@ from central_server.blueprints.formats import duration
 from central_server.blueprints.forms import CorrectionForm, options, problem, put_problem
 from central_server.blueprints.request_facts import places, sees_leave_kinds, team, text, today, user
 from central_server.db.queries.attendance import DayLine, corrections_of, read_line
-from central_server.db.queries.attention import NEEDS, days_in_need
+from central_server.db.queries.attention import NEEDS, WORTH_APPROVING_MIN, days_in_need
 from central_server.domain.explanation import Explanation
 from central_server.domain.overtime import room_left
 from central_server.services.approve_overtime import approve_overtime, is_counted, overtime_of_week
@@ -54,11 +54,14 @@ def show(day: str, employee_id: str) -> str:
         say=say,
         strip=strip(found.pieces, found.timezone, _piece_words(found, say)),
         piece_words=day_words.PIECES,
+        lane_words=day_words.LANES,
+        legend_words=day_words.LEGEND,
         figure_words=day_words.FIGURES,
         field_words=day_words.FIELDS,
         push_words=day_words.PUSHES,
         leave_kind=say.leave_kind,
         room=room,
+        worth_approving=WORTH_APPROVING_MIN,
         approved=_approved(found),
         events_until=max(when, ends),
         previous=when - timedelta(days=1),

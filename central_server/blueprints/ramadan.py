@@ -38,6 +38,7 @@ def plan() -> str | Response:
         return redirect(url_for("assignments.index", site=form.site_id.data, date=form.valid_from.data))
     return render_template(
         "row_form.html",
+        back_words=_("Breaks"),
         form=form,
         title=_("Ramadan hours"),
         order=("site_id", "valid_from", "valid_to", "starts", "ends", "weekdays", "pause", *TIMES),

@@ -64,12 +64,12 @@ class RoleForm(FlaskForm):
 
 
 class SuperiorForm(FlaskForm):
-    supervisor_id = SelectField(lazy("Superior"), validate_choice=False)
+    supervisor_id = SelectField(lazy("Supervisor"), validate_choice=False)
     level = SelectField(
         lazy("Level"),
         choices=options(
             [
-                ("1", lazy("1, the direct superior")),
+                ("1", lazy("1, direct supervisor")),
                 ("2", lazy("2, asked next")),
                 ("3", lazy("3, asked after that")),
                 ("4", lazy("4, asked last")),

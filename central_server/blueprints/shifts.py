@@ -114,6 +114,8 @@ def _form(
     }
     return render_template(
         "row_form.html",
+        back_words=_("Shifts"),
+        wide=("name",) if shift_id else (),
         form=form,
         title=title,
         order=("name", "shift_id", "starts", "ends", "weekdays", *shifts.MINUTES),

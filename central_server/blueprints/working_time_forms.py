@@ -66,9 +66,9 @@ class NewRotationForm(RotationForm):
 
 
 class AssignmentForm(RowForm):
-    shift_id = SelectField(lazy("Works"), validate_choice=False)  # shift:day or rotation:two
+    shift_id = SelectField(lazy("Shift or rotation"), validate_choice=False)  # shift:day or rotation:two
     valid_from = DayText(lazy("From"))
-    valid_to = DayText(lazy("To"))
+    valid_to = DayText(lazy("Until"))
 
 
 class BreakForm(RowForm):
@@ -78,7 +78,7 @@ class BreakForm(RowForm):
     site_id = SelectField(lazy("Site"), validate_choice=False)
     shift_id = SelectField(lazy("Shift"), validate_choice=False)
     valid_from = DayText(lazy("From"))
-    valid_to = DayText(lazy("To"))
+    valid_to = DayText(lazy("Until"))
     is_paid = BooleanField(lazy("It counts as work"))
 
 

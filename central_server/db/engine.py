@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
+from central_server.db.turns import Turns
+
 WAIT_S = 15.0  # for another writer
 _WRITERS = 0x4861646972_02  # the name of PostgreSQL's lock that writers take, one after the other
 
@@ -50,7 +52,8 @@ def _write_in_turn(engine: Engine) -> None:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    """Set the pragmas and the explicit BEGIN that pysqlite does not send by itself."""
+    """Set the pragmas and the explicit BEGIN that pysqlite does not send; let threads write in turn."""
+    turns = Turns()
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -61,8 +64,21 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        turns.take(WAIT_S)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            turns.give_back()
+            raise
+
+    @event.listens_for(engine, "commit")
+    @event.listens_for(engine, "rollback")
+    def on_end(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes", False):
+            turns.give_back()
 
 
 def _use_wal(connection: Any) -> None:

@@ -1,4 +1,4 @@
-"""How the figures of a person-day came about: the same rules as domain/attendance.py, told step by step."""
+"""How the figures of a person-day came about: the same rules as domain/day_figures.py, told step by step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

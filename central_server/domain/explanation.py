@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 
 from central_server.domain import day_reasons as reasons
-from central_server.domain.attendance import Attendance, DayAccount, day_account
+from central_server.domain.attendance import Attendance, DayAccount
+from central_server.domain.day_figures import day_account
 from central_server.domain.day_reasons import Figure
 from central_server.domain.day_rules import rules
 from central_server.domain.day_view import View

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from central_server.domain.intervals import Interval
 
 SLACK = timedelta(seconds=2)  # by which a clock is corrected without anything having happened
+NEW = "new"  # of the time before a camera's very first proof
 LOST = "lost"  # the reason of a gap in which it watched, but what it saw had to be dropped
 
 

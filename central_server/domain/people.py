@@ -26,6 +26,7 @@ class Person:
     role: str = ""  # what the person works as
     has_badge: bool = False  # a PIN or a badge to punch with at a kiosk
     badge_since: date | None = None  # without a break
+    withdrawn_at: datetime | None = None  # when consent was withdrawn, and the face erased
 
     @property
     def is_reachable(self) -> bool:

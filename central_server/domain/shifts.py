@@ -186,8 +186,8 @@ class Schedule:
         open_ones = [each for each in around if each and each.opens_at <= moment <= each.closes_at]
         if open_ones:
             return min(open_ones, key=lambda each: each.distance(moment)).day
-        cutoff = timedelta(hours=self.day_cutoff.hour, minutes=self.day_cutoff.minute)
-        return (local - cutoff).date()
+        today = local.date()
+        return today if moment >= self._instant(today, self.day_cutoff) else today - DAY
 
     def shift_on(self, day: date) -> ShiftDay | None:
         """Return the shift that starts on day, whether or not it is a holiday."""
@@ -302,8 +302,8 @@ class Schedule:
         return ShiftDay(
             day=day,
             shift=shift,
-            starts_at=self._instant(day, shift.starts),
-            ends_at=self._instant(ends_on, shift.ends),
+            starts_at=(starts_at := self._instant(day, shift.starts)),
+            ends_at=max(starts_at, self._instant(ends_on, shift.ends)),  # in an hour that clocks leave out
         )
 
     def _pauses(self, day: date, shift: Shift, worked: Interval) -> Iterator[Pause]:

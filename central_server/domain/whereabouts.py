@@ -1,8 +1,9 @@
 """Where somebody may be: absence is proven only when every camera of all those places has watched.
 
 The places are the zones that HR gave, and those in which the person was seen lately; whoever is new may be
-anywhere at the site. A zone of which nothing is known any more is no place; one that lost its last camera
-proves nothing; public zones do not count, as nobody is identified there.
+anywhere at the site. A zone of which nothing is known any more is no place. One that lost its last camera
+proves nothing, for a few days: then it is a part of the world like any other that nobody watches. Public
+zones do not count, as nobody is identified there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from datetime import date, datetime, timedelta
 from central_server.domain.coverage import Proof, SiteCoverage, place_of
 
 LATELY = timedelta(days=14)  # today is one of them
+DARK = timedelta(days=4)  # the same for a zone that lost its last camera: over a weekend
 
 
 def places_after(places: Mapping[str, str], place: str, day: date) -> Mapping[str, str]:
@@ -45,9 +47,12 @@ class Whereabouts:
         seen: places, each with its last business date. given: zones by HR, none of them public.
         """
         oldest, this = (today - LATELY).isoformat(), today.isoformat()
+        dark = (today - DARK).isoformat()
         is_new, proofs = not given, []
         for place, last in seen.items():
-            if last > oldest and (proof := self._of(place)) is not None:
+            if last <= oldest or (last <= dark and not self.coverage.zones.get(place)):
+                continue
+            if (proof := self._of(place)) is not None:
                 proofs.append(proof)
                 is_new = is_new and last >= this
         proofs += [self._of(zone) or Proof(None, missing=zone) for zone in given]

@@ -22,7 +22,8 @@ from central_server.db.models import Attendance as Row
 from central_server.db.stores import attendance, coverage, events, people, shifts
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import Kind
-from central_server.domain.attendance import DayFacts, day_account
+from central_server.domain.attendance import DayFacts
+from central_server.domain.day_figures import day_account
 from central_server.domain.day_reasons import doubts
 from central_server.domain.evidence import (
     AlertRaised,
@@ -40,8 +41,8 @@ from central_server.domain.overtime import OvertimeWarning, overtime_warnings
 from central_server.domain.people import Person
 from central_server.domain.shifts import Schedule
 from central_server.services.approve_overtime import overtime_of_week
-from central_server.services.await_agents import recorded_to
-from central_server.services.gather_day import facts_of_day
+from central_server.services.await_agents import complete_for, recorded_at
+from central_server.services.gather_day import facts_of_day, sites_of_day
 
 PersonDay = tuple[str, date]  # employee_id, business_date
 
@@ -81,7 +82,7 @@ def _facts(
     work: UnitOfWork, person: Person, day: date, schedule: Schedule, rules: RulesConfig, now: datetime
 ) -> DayFacts:
     """Return the facts as a recomputation would take them: what was closed stays closed."""
-    complete_to = recorded_to(work, person.site_id, now)
+    complete_to = complete_for(person, day, recorded_at(work, [person.site_id], now))
     kept = attendance.get(work.session, person.employee_id, day)
     if kept is not None and not kept.is_provisional:
         complete_to = max(complete_to, schedule.closes_at(day))
@@ -96,7 +97,7 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         site_name=site.name if site else person.site_id,
         facts=facts,
         looks=_looks(work, person.employee_id, day),
-        gaps=_gaps(work, person.site_id, day, facts),
+        gaps=_gaps(work, sites_of_day(work, person, day, facts.schedule), day, facts),
         holiday=_holiday(work, person.site_id, day),
         kept=attendance.get(session, person.employee_id, day),
         corrections=_corrections(work, person.employee_id, day),
@@ -123,7 +124,7 @@ def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:
     ]
 
 
-def _gaps(work: UnitOfWork, site_id: str, day: date, facts: DayFacts) -> list[Blind]:
+def _gaps(work: UnitOfWork, site_ids: Iterable[str], day: date, facts: DayFacts) -> list[Blind]:
     """Return every camera's gaps around the shift; a day without a shift has nothing that they decide.
 
     Those that the day does not take into account, e.g. of somebody who punches, decide nothing.
@@ -142,6 +143,7 @@ def _gaps(work: UnitOfWork, site_id: str, day: date, facts: DayFacts) -> list[Bl
             each.reason,
             each.is_decisive and any(each.interval.overlap(one) for one in facts.unwatched),
         )
+        for site_id in sorted(site_ids)
         for each in coverage.gaps(work.session, site_id, span)
     ]
 

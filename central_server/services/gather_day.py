@@ -1,7 +1,7 @@
 """Gather the facts of person-days: what was seen and punched, HR's corrections, and who watched."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from central_server.config import RulesConfig
 from central_server.db.models import Site
-from central_server.db.stores import attendance, coverage, events, presence
+from central_server.db.stores import attendance, events, presence
 from central_server.db.stores.person_days import PersonDay
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.attendance import DayFacts, Punch
 from central_server.domain.intervals import Interval
 from central_server.domain.people import Person
 from central_server.domain.presence import State
-from central_server.domain.shifts import Schedule
+from central_server.domain.shifts import Schedule, ShiftDay
+from central_server.services.watch_of_days import Watch, given_up, sites_lately
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class DaySeen:
     punches: list[Punch] = field(default_factory=list)
     first_at: datetime | None = None
     first_site_id: str = ""
+    site_ids: set[str] = field(default_factory=set)
 
     def add(self, at: datetime, kind: str, site_id: str) -> None:
         """Take in a sighting, or a punch at a kiosk."""
@@ -35,6 +37,7 @@ class DaySeen:
             self.punches.append(Punch(at, kind == "in"))
         else:
             self.seen_at.append(at)
+        self.site_ids.add(site_id)
         if self.first_at is None or (at, site_id) < (self.first_at, self.first_site_id):
             self.first_at, self.first_site_id = at, site_id
 
@@ -42,6 +45,7 @@ class DaySeen:
         """Take in what was seen besides."""
         self.seen_at += more.seen_at
         self.punches += more.punches
+        self.site_ids |= more.site_ids
         if more.first_at is not None and (
             self.first_at is None or (more.first_at, more.first_site_id) < (self.first_at, self.first_site_id)
         ):
@@ -89,7 +93,8 @@ def facts_of_days(
     said = attendance.corrections_of(session, days.keys())
     here = presence.by_id(session, {employee_id for employee_id, _ in days})
     zones = _timezones(session, seen, days.keys(), cast)
-    watch = _Watch(session)
+    watched = _Watched(session, seen, cast, zones)
+    watched.look_around(days)
     nothing = DaySeen()
     for (employee_id, day), complete_to in days.items():
         person, schedule = cast.people[employee_id], cast.schedules[employee_id]
@@ -103,7 +108,7 @@ def facts_of_days(
             seen_at=of_day.seen_at,
             punches=of_day.punches,
             corrections=said.get((employee_id, day), []),
-            unwatched=[] if person.punches_on(day) else watch.gaps(person.site_id, schedule, day),
+            unwatched=watched.gaps(employee_id, day),
             as_of=complete_to,
             is_in_area=now is not None and now.state is State.AVAILABLE and now.business_date == day,
             merge_gap=rules.unseen_after,
@@ -111,6 +116,16 @@ def facts_of_days(
             known_at=person.known_at,
             timezone=zones.get(of_day.first_site_id) if is_away else None,
         )
+
+
+def sites_of_day(work: UnitOfWork, person: Person, day: date, schedule: Schedule) -> set[str]:
+    """Return the sites whose watch counts for a person-day."""
+    cast = Cast({person.employee_id: person}, {person.employee_id: schedule})
+    whose = (person.employee_id, day)
+    seen = seen_on(work.session, [whose])
+    watched = _Watched(work.session, seen, cast, _timezones(work.session, seen, [whose], cast))
+    watched.look_around([whose])
+    return watched.sites(*whose)
 
 
 def seen_on(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, DaySeen]:
@@ -146,19 +161,62 @@ def _timezones(
     return {site_id: ZoneInfo(timezone) for site_id, timezone in rows}
 
 
-class _Watch:
-    """When nobody watched around a shift; asked once for everybody who works it."""
+class _Watched:
+    """When nobody watched, by what was seen of people."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._known: dict[tuple[str, datetime, datetime], list[Interval]] = {}
+    def __init__(
+        self,
+        session: Session,
+        seen: Mapping[PersonDay, DaySeen],
+        cast: Cast,
+        timezones: Mapping[str, ZoneInfo],
+    ) -> None:
+        self._session, self._seen, self._cast, self._timezones = session, seen, cast, timezones
+        self._watch = Watch(session)
+        self._lately: dict[PersonDay, set[str]] = {}
+        self._shift_days: dict[tuple[int, str, date], ShiftDay | None] = {}
 
-    def gaps(self, site_id: str, schedule: Schedule, day: date) -> list[Interval]:
-        shift_day = schedule.shift_on(day)
+    def look_around(self, days: Iterable[PersonDay]) -> None:
+        """Note at which other sites people may have been without being seen, as they were there lately.
+
+        Only of those who seem to be missing, or late, and only sites that were dark: else it changes nothing.
+        """
+        wanted: dict[PersonDay, set[str]] = {}
+        for employee_id, day in days:
+            shift_day, person = self._shift_on(employee_id, day), self._cast.people[employee_id]
+            of_day = self._seen.get((employee_id, day))
+            first_at = of_day.first_at if of_day else None
+            if shift_day is None or person.punches_on(day) or (first_at and first_at <= shift_day.starts_at):
+                continue
+            if dark := self._watch.dark_sites(shift_day) - self.sites(employee_id, day):
+                wanted[employee_id, day] = dark
+        self._lately = sites_lately(self._session, wanted) if wanted else {}
+
+    def gaps(self, employee_id: str, day: date) -> list[Interval]:
+        shift_day, person = self._shift_on(employee_id, day), self._cast.people[employee_id]
         if shift_day is None:
             return []
-        window = (site_id, shift_day.opens_at, shift_day.closes_at)
-        if window not in self._known:
-            span = Interval(shift_day.opens_at, shift_day.closes_at)
-            self._known[window] = coverage.unwatched(self._session, site_id, span)
-        return self._known[window]
+        of_day = self._seen.get((employee_id, day))
+        last_seen = None
+        if of_day and person.status == "resigned":
+            last_seen = max((*of_day.seen_at, *(each.at for each in of_day.punches)), default=None)
+        found = [] if person.punches_on(day) else self._watch.gaps(self.sites(employee_id, day), shift_day)
+        return [*found, *given_up(person, shift_day, last_seen)]
+
+    def sites(self, employee_id: str, day: date) -> set[str]:
+        """Return where the person belongs, was seen on that day, or may have been."""
+        of_day = self._seen.get((employee_id, day))
+        sites = {self._cast.people[employee_id].site_id} | self._lately.get((employee_id, day), set())
+        return sites | of_day.site_ids if of_day else sites
+
+    def _shift_on(self, employee_id: str, day: date) -> ShiftDay | None:
+        """Return the shift of the day, by the clocks of the site that saw the person first."""
+        schedule, timezone = self._cast.schedules[employee_id], None
+        of_day = self._seen.get((employee_id, day))
+        if of_day and of_day.first_site_id != self._cast.people[employee_id].site_id:
+            timezone = self._timezones.get(of_day.first_site_id)
+        key = (id(schedule), str(timezone), day)
+        if key not in self._shift_days:
+            here = replace(schedule, timezone=timezone) if timezone else schedule
+            self._shift_days[key] = here.shift_on(day)
+        return self._shift_days[key]

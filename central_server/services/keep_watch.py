@@ -8,7 +8,7 @@ from typing import Any, Self
 from sqlalchemy import select
 
 from central_server.db.models import Agent, Camera, CoverageGap
-from central_server.db.stores import coverage, days_due
+from central_server.db.stores import coverage, days_due, first_watch
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain import gaps
 from central_server.domain.coverage import MISSED_HEARTBEATS, MOST_SKEW, is_cloned
@@ -112,10 +112,21 @@ class _Record:
         was = camera.proven_to
         proof = gaps.carried_on(was, covered_since=since, reported_to=reported_to)
         camera.proven_to = proof.to
+        if was is None and proof.to is not None:
+            self._begin(camera, before, since)
+        if proof.to is not None and (was is None or proof.gap is not None):
+            first_watch.forget_gone(self.work.session, camera.site_id)
         if proof.gap is not None:
             self.write(camera, proof.gap, gaps.why(before.state, before.reason))
-        if was and proof.to and proof.to - was > self.patience:  # days may have closed in doubt
-            self.touched.append(Interval(was, proof.to))
+        known_to = was or since
+        if proof.to and proof.to - known_to > self.patience:  # days may have closed in doubt
+            self.touched.append(Interval(known_to, proof.to))
+
+    def _begin(self, camera: Camera, before: Heard, since: datetime) -> None:
+        """It watches for the first time, perhaps in the place of the last one that had watched."""
+        gap = first_watch.note_first(self.work.session, camera, since)
+        if gap is not None and gap.length > gaps.SLACK:
+            self.write(camera, gap, gaps.why(before.state, before.reason))
 
     def _take_away(self, camera: Camera, before: Heard) -> None:
         if camera.proven_to is None:
@@ -125,7 +136,8 @@ class _Record:
         proof = gaps.taken_away(
             camera.proven_to, at=at, was_watching=was_watching, patience=self.patience
         )  # fmt: skip
-        camera.proven_to = proof.to
+        is_last = first_watch.is_last(self.work.session, camera)
+        camera.proven_to = max(at, camera.proven_to) if is_last else proof.to
         if proof.gap is not None:
             self.write(camera, proof.gap, gaps.why(before.state, before.reason))
 

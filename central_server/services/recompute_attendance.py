@@ -7,7 +7,8 @@ from central_server.config import RulesConfig
 from central_server.db.stores import attendance, days_due, people, shifts
 from central_server.db.stores.person_days import PersonDay
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.attendance import Attendance, Status, attendance_on
+from central_server.domain.attendance import Attendance, Status
+from central_server.domain.day_figures import attendance_on
 from central_server.services.await_agents import complete_for, recorded_at, recorded_to
 from central_server.services.gather_day import Cast, DaySeen, facts_of_days
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from central_server.db.models import Agent, Attendance, Camera, CoverageGap, DayDue, Zone
 from central_server.db.stores import coverage
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.coverage import LONG_AGO
 from central_server.domain.intervals import Interval
 from central_server.services.record_event import record_events
 from central_server.services.record_health import record_birth, record_heartbeat
@@ -32,13 +33,21 @@ DAY_OF_IT = Interval(EIGHT - 60 * MINUTE, EIGHT + 600 * MINUTE)
 
 @pytest.fixture
 def plant(engine: Engine) -> Engine:
-    """A site with one camera at the gate and one in the hall, both of one agent."""
+    """A site with one camera at the gate and one in the hall, both of one agent; both have watched before."""
     with UnitOfWork(engine) as work:
         builders.a_site(work.session)
         builders.a_shift(work.session)
         builders.a_zone(work.session, "hall", name="Hall")
         builders.a_camera(work.session, "hall-cam", "plant-agent", "plant", "hall")
-    return engine
+        work.session.add_all(first_watched(camera_id) for camera_id in ("plant-cam", "hall-cam"))
+    return builders.unproven(engine)
+
+
+def first_watched(camera_id: str) -> CoverageGap:
+    """What is kept of a camera's first proof: until then, two days ago, it had never watched."""
+    return CoverageGap(
+        camera_id=camera_id, site_id="plant", starts_at=LONG_AGO, ends_at=EIGHT - 2880 * MINUTE, reason="new"
+    )
 
 
 def ms(moment: datetime) -> int:
@@ -187,20 +196,22 @@ def due(engine: Engine) -> list[str]:
 
 
 def test_a_camera_that_nobody_looks_after_any_more_closes_its_gap(plant):
-    """It was broken when it was taken away; when it comes back, it is new."""
-    beat(plant, 0, plant_cam=-30)
-    beat(plant, 10, plant_cam="timeout")
-    born(plant, 30)
-    assert gaps(plant, 100) == [("plant-cam", 0, 30, "timeout")]
-    born(plant, 60, "plant-cam")
-    beat(plant, 61, plant_cam=60.5)
+    """It was broken when it was taken away; when it comes back, it is new. Another one watched meanwhile."""
+    beat(plant, 0, plant_cam=-30, hall_cam=-30)
+    beat(plant, 10, plant_cam="timeout", hall_cam=-30)
+    born(plant, 30, "hall-cam")
+    beat(plant, 59, hall_cam=-30)
+    assert gaps(plant, 59) == [("plant-cam", 0, 30, "timeout")]
+    born(plant, 60, "plant-cam", "hall-cam")
+    beat(plant, 61, plant_cam=60.5, hall_cam=-30)
     assert gaps(plant, 61) == [("plant-cam", 0, 30, "timeout")]
 
 
 def test_a_camera_that_was_well_when_it_was_taken_away_leaves_no_gap(plant):
-    """It watched up to there, as far as one can say."""
-    beat(plant, 0, plant_cam=-30)
-    born(plant, 0.5)
+    """It watched up to there, as far as one can say; and another one goes on watching."""
+    beat(plant, 0, plant_cam=-30, hall_cam=-30)
+    born(plant, 0.5, "hall-cam")
+    beat(plant, 60, hall_cam=-30)
     assert gaps(plant, 60) == []
 
 
@@ -305,4 +316,4 @@ def test_a_gap_event_that_says_nonsense_is_no_gap(plant, extra):
     )  # fmt: skip
     with UnitOfWork(plant) as work:
         record_events("plant-agent", an_envelope(odd), work, builders.the_rules(), now=EIGHT)
-        assert work.session.scalars(select(CoverageGap)).all() == []
+        assert work.session.scalars(select(CoverageGap).where(CoverageGap.reason != "new")).all() == []

@@ -112,7 +112,7 @@ def punched(world: WebWorld) -> None:
 
 
 STATES = {
-    "present": (lambda world: see(world, "08:00", "17:00"), ("There, and not late.", "Hadir, dan tidak ter")),
+    "present": (lambda world: see(world, "08:00", "17:00"), ("There, and not late.", "Hadir tepat waktu")),
     "late": (lambda world: see(world, "08:30", "17:00"), ("30 min late.", "Terlambat 30 menit.")),
     "uncertain": (uncertain, ("watched the entrance 08:05–08:11", "Pintu masuk tidak terpantau 08:05–08:11")),
     "unwatched": (unseen_and_unwatched, ("nobody is called absent", "tidak ada yang dinyatakan tidak hadir")),
@@ -120,7 +120,7 @@ STATES = {
     "once": (lambda world: see(world, "08:00"), ("Seen at one moment only", "Hanya terlihat pada satu saat")),
     "holiday": (a_holiday, ("Holiday: Hari Merdeka.", "Hari libur: Hari Merdeka.")),
     "trip": (a_trip, ("Business trip, ", "Perjalanan dinas, ")),
-    "punched": (punched, ("Punched at 08:00 at Door tablet.", "Mencatat diri pukul 08:00 di Door tablet.")),
+    "punched": (punched, ("Recorded at 08:00 at the kiosk Door", "Tercatat pukul 08:00 di kios Door")),
     "odd": (lambda world: see(world, "04:00", "08:00", "17:00"), ("that does not count", "tidak dihitung")),
     "nothing": (lambda world: None, ("No row is stored", "Tidak ada catatan tersimpan")),
 }  # fmt: skip
@@ -296,7 +296,7 @@ def test_an_alert_that_was_wrong_says_so_on_every_page(world):
     client = world.client("hr")
     assert "Late news: seen at 10:02, so this alert was wrong." in client.get("/alerts/").text
     page = client.get(f"/alerts/{alert_id}").text
-    assert "Late news: seen then by Gate, so this alert was wrong." in page
+    assert "Late news: seen at 10:02:00 by Gate, so this alert was wrong." in page
     assert "Late news: the person was there after all." in page
     assert URL in page
     assert f"/alerts/{alert_id}" in client.get(URL).text

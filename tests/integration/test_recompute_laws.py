@@ -18,7 +18,8 @@ from central_server.db.base import Base
 from central_server.db.engine import open_engine
 from central_server.db.stores import attendance
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.attendance import DayFacts, attendance_on
+from central_server.domain.attendance import DayFacts
+from central_server.domain.day_figures import attendance_on
 from central_server.services.carry_out_recompute import carry_out
 from central_server.services.plan_recompute import plan_recompute
 from central_server.services.recompute_attendance import recompute_days

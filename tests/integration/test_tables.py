@@ -269,6 +269,25 @@ def test_one_bad_row_keeps_the_good_ones_out(work):
     assert work.session.get(models.Employee, "N1") is None
 
 
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_what_is_empty_hides_nothing_else_and_breaks_nothing(work, table):
+    """Of a row without what it needs that is told of each value, and nothing falls over the others."""
+    whole = {each.name: each.example for each in table.columns}
+    needed = [each.name for each in table.columns if each.is_required]
+    several = [needed] if len(needed) < len(whole) else []  # a line without anything is none
+    for gone in (*([name] for name in needed), *several):
+        done = take(work, table.name, whole | dict.fromkeys(gone, ""))
+        assert [each.problem.column for each in done.bad if each.problem.code == "empty"] == gone
+        assert len({(each.problem.column, each.problem.value) for each in done.bad}) == len(done.bad)
+
+
+def test_of_a_bad_row_everything_is_told(work):
+    """The name is missing, the phone is none, and the superior is unknown: one round of corrections."""
+    row = {"employee_id": "N1", "name": "", "phone": "12", "supervisor_id": "nobody"}
+    found = [each.column for each in (bad.problem for bad in take(work, "employees", row).bad)]
+    assert found == ["name", "phone", "supervisor_id"]
+
+
 def test_a_dry_run_tells_what_an_import_then_does(work):
     """The same differences, before and after; nothing is changed, and nothing is written down."""
     rows = (

@@ -146,7 +146,7 @@ def test_a_superior_ends_and_another_begins(world):
     assert "Sari Dewi" in client.get(url).text
     post(client, f"{url}/end", new | {"how": "remove"})
     assert [each.supervisor_id for each in world.rows(models.OrgHierarchy)] == ["EMP002"]
-    assert "Nobody can be their own superior." in post(client, url, new | {"supervisor_id": "EMP001"}).text
+    assert "Nobody can be their own supervisor." in post(client, url, new | {"supervisor_id": "EMP001"}).text
 
 
 def test_a_link_that_is_not_there_cannot_be_ended_into_being(world):

@@ -45,6 +45,20 @@ def test_the_margins_of_a_shift_are_set_and_stay(plant, capsys):
     assert "hadir server recompute" in capsys.readouterr().out
 
 
+def test_the_graces_of_a_shift_are_set_apart_and_stay(plant):
+    """One word sets both, two set each; a later change that names neither leaves them."""
+
+    def graces() -> tuple[int, int]:
+        with UnitOfWork(plant) as work:
+            shift = work.session.get_one(models.Shift, "day")
+            return shift.late_grace_min, shift.early_leave_grace_min
+
+    assert main([*SHIFT]) == 0 and graces() == (10, 10)
+    assert main([*SHIFT, "--grace-min", "5"]) == 0 and graces() == (5, 5)
+    assert main([*SHIFT, "--grace-min", "15", "--early-leave-grace-min", "0"]) == 0 and graces() == (15, 0)
+    assert main([*SHIFT, "--weekdays", "mon-sat"]) == 0 and graces() == (15, 0)
+
+
 def test_a_shift_that_does_not_count_today_says_so(plant, capsys):
     """The site has a dated default, which began later than "always"."""
     assert main([*SHIFT]) == 0

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from central_server.domain.attendance import DayFacts, attendance_on, day_account, presence_intervals
+from central_server.domain.attendance import DayFacts
+from central_server.domain.day_figures import attendance_on, day_account
 from central_server.domain.proof import arrival_at_best, departure_at_best
 from central_server.domain.shifts import Assignment, Break, Schedule, Shift
+from central_server.domain.stays import presence_intervals
 from tests.random_days import days, gaps, instants
 
 MONDAY = date(2026, 11, 23)

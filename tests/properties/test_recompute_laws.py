@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.attendance import attendance_on
+from central_server.domain.day_figures import attendance_on
 from central_server.services.carry_out_recompute import Written, carry_out
 from central_server.services.date_events import date_everybody, date_somebody
 from central_server.services.gather_day import Cast, facts_of_day, facts_of_days

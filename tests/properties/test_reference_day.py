@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 
-from central_server.domain.attendance import attendance_on
+from central_server.domain.day_figures import attendance_on
 from tests.random_days import days
 from tests.reference_day import reference_day
 

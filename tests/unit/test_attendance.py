@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from central_server.domain.attendance import Correction, DayFacts, Status, attendance_on
+from central_server.domain.attendance import Correction, DayFacts, Status
+from central_server.domain.day_figures import attendance_on
 from central_server.domain.shifts import Assignment, Break, LeaveSpan, Schedule, Shift
 
 MONDAY = date(2026, 11, 23)

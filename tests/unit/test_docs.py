@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from babel.support import Translations
 from pypdf import PdfReader
 
 from central_server import cli as server_cli
 from central_server.config import read_server_config
 from central_server.sandbox.catalogue import PRELOADED
 from central_server.services.exchange.every import TABLES
+from central_server.services.export_attendance import HEADING
 from common.settings import Settings
 from deploy.bench.__main__ import parser as whole_bench_parser
 from edge_agent import cli as agent_cli
@@ -116,13 +118,53 @@ def test_the_operator_is_told_the_templates_that_we_use():
     assert [each.name for each in english if f"```\n{each.body}\n```" not in guide] == []
 
 
+HR_GUIDES = {"en": "hr-guide.md", "id": "panduan-hr.md"}
+
+
+@pytest.mark.parametrize("name", HR_GUIDES.values())
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
-def test_hr_is_told_the_columns_of_every_table(table):
-    """The guide names each table with its columns in their order, and those in bold are its key."""
-    guide = (ROOT / "docs" / "hr-guide.md").read_text()
+def test_hr_is_told_the_columns_of_every_table(table, name):
+    """Each guide names each table with its columns in their order, and those in bold are its key."""
+    guide = (ROOT / "docs" / name).read_text()
     row = re.search(rf"^\| `{table.name}` \| (.*) \|$", guide, re.MULTILINE)
-    assert row, f"docs/hr-guide.md does not say which columns {table.name} has"
+    assert row, f"docs/{name} does not say which columns {table.name} has"
 
     told = re.findall(r"`(\w+)`", row[1])
     assert told == [each.name for each in table.columns]
     assert set(re.findall(r"\*\*`(\w+)`\*\*", row[1])) == set(table.key)
+
+
+def test_hr_is_told_the_columns_of_a_month_of_attendance():
+    """Every column of the file for payroll is explained, and none that is not in it."""
+    guide = (ROOT / "docs" / "hr-guide.md").read_text()
+    rows = guide.split("**A month for payroll.**")[1].split("*Correct*")[0].splitlines()
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+    assert sorted(name for name in told if name.islower()) == sorted(HEADING)
+
+
+def test_hrs_guides_are_one_guide_in_two_languages():
+    """They have the same chapters, tables of the same length, and the same commands, settings and columns."""
+    english, indonesian = ((ROOT / "docs" / name).read_text() for name in HR_GUIDES.values())
+    shape = r"^(#+ |\|)"
+
+    assert re.findall(shape, english, re.MULTILINE) == re.findall(shape, indonesian, re.MULTILINE)
+    code = [set(re.findall(r"`([^`]+)`", each)) for each in (english, indonesian)]
+    assert code[0] ^ code[1] == {"ramadan-2027-SITE", "ramadan-2027-LOKASI"}
+
+
+@pytest.mark.parametrize(("language", "name"), HR_GUIDES.items())
+def test_hr_is_sent_to_pages_by_the_names_they_have(language, name):
+    """Of every *Page → Page* each part stands on the pages in the language of the guide."""
+    ways = re.findall(r"\*([^*\n]+ → [^*\n]+?)\.?\*", (ROOT / "docs" / name).read_text())
+    told = {part for way in ways for part in way.split(" → ")}
+
+    assert len(told) > 6
+    catalogue = Translations.load(ROOT / "central_server" / "translations", [language])
+    words = {str(value) for value in catalogue._catalog.values()} if language == "id" else english_words()
+    assert told - words == set()
+
+
+def english_words() -> set[str]:
+    catalogue = Translations.load(ROOT / "central_server" / "translations", ["id"])
+    return {key for key in catalogue._catalog if isinstance(key, str)}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from central_server import domain
 from central_server.blueprints.day_words import STEPS, Speaker
-from central_server.domain.attendance import Correction, DayFacts, OvertimeRule, Punch, day_account
+from central_server.domain.attendance import Correction, DayFacts, OvertimeRule, Punch
+from central_server.domain.day_figures import day_account
 from central_server.domain.evidence import CorrectionMade, Evidence, Look
 from central_server.domain.explanation import Explanation, explain
 from central_server.domain.intervals import Interval
@@ -107,7 +108,7 @@ def test_who_is_late_in_spite_of_a_gap_is_late_by_the_least():
         (("09:00",), {}, "work", "Seen at one moment only: how long the person was there cannot be told."),
         (("08:00", "18:00"), {}, "overtime", "0 min counts as work."),
         (("08:00", "18:00"), {"overtime": OvertimeRule.COUNTED}, "overtime", "1 h 00 min counts as work."),
-        ((), {}, "first_in", "Not seen by any camera, and not punched in."),
+        ((), {}, "first_in", "Not seen by any camera, and not clocked in."),
         (("10:00", "12:00"), {"holidays": frozenset({MONDAY})}, "late", "Holiday: Independence Day."),
         (("10:00", "12:00"), {"assignments": ()}, "late", "No shift on this day."),
         (("18:00", "19:00"), {}, "late", "That is after the shift, so it is not called late."),
@@ -125,7 +126,7 @@ def test_who_is_late_in_spite_of_a_gap_is_late_by_the_least():
             "late",
             "On record only since 2026-11-23, 09:30: before, nothing is known.",
         ),
-        ((), {"punches": [Punch(at("08:00"), True)]}, "first_in", "Punched at 08:00 at Kiosk."),
+        ((), {"punches": [Punch(at("08:00"), True)]}, "first_in", "Recorded at 08:00 at the kiosk Kiosk."),
     ],
 )
 def test_how_each_figure_ends(seen, more, figure, last):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from central_server.domain.attendance import Punch, punched_intervals
+from central_server.domain.attendance import Punch
 from central_server.domain.intervals import Interval, joined
 from central_server.domain.proof import (
     arrival_at_best,
@@ -13,6 +13,7 @@ from central_server.domain.proof import (
     is_absence_certain,
     unseen_at_most,
 )
+from central_server.domain.stays import punched_intervals
 
 EIGHT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central_server.domain.alerts import alerts_for
-from central_server.domain.attendance import DayFacts, Punch, Status, attendance_on
+from central_server.domain.attendance import DayFacts, Punch, Status
+from central_server.domain.day_figures import attendance_on
 from central_server.domain.people import Person
 from central_server.domain.presence import Presence, Reason, Sighting, State, nobody_yet
 from central_server.domain.punching import (

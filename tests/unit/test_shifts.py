@@ -5,7 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from central_server.domain.shifts import Assignment, Break, LeaveSpan, Schedule, Shift, Standing
+from central_server.domain.shifts import (
+    WEEKDAYS,
+    Assignment,
+    Break,
+    LeaveSpan,
+    Schedule,
+    Shift,
+    Standing,
+)
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 DAY_SHIFT = Shift(shift_id="day", name="Day", starts=time(8), ends=time(17))
@@ -123,3 +131,24 @@ def test_a_clock_time_means_the_next_morning_only_where_the_day_reaches_there(sh
     """HR types 06:15 for a night that began at 22:00; after a day shift nobody can mean tomorrow."""
     moment = a_schedule(shift, zone).instant_on(MONDAY, time.fromisoformat(at))
     assert moment == local(MONDAY + timedelta(days=days_later), at, zone)
+
+
+@pytest.mark.parametrize("cutoff", [time(1, 30), time(2, 30), time(4)])
+@pytest.mark.parametrize("change", [date(2026, 3, 8), date(2026, 11, 1)], ids=["spring", "autumn"])
+def test_a_business_date_begins_once_where_clocks_are_changed(change, cutoff):
+    """New York, with the day's cut-off in the very hour that is left out or comes twice."""
+    schedule = Schedule(timezone=ZoneInfo("America/New_York"), day_cutoff=cutoff)
+    start = datetime.combine(change, time(0), tzinfo=UTC)
+    moments = [start + timedelta(minutes=5 * n) for n in range(12 * 24)]
+    dates = [schedule.business_date(each) for each in moments]
+    assert dates == sorted(dates)
+    turns = schedule.turns(change - timedelta(days=1), change + timedelta(days=1))
+    assert dates == [max(turn for turn in turns if turn[0] <= each)[1] for each in moments]
+
+
+def test_a_shift_does_not_end_before_it_begins_where_an_hour_is_left_out():
+    """02:45 to 03:15 on the night when 02:45 is 03:45."""
+    shift = Shift(shift_id="x", name="x", starts=time(2, 45), ends=time(3, 15), weekdays=frozenset(WEEKDAYS))
+    zone = ZoneInfo("America/New_York")
+    worked = Schedule(timezone=zone, assignments=(Assignment(shift=shift),)).shift_on(date(2026, 3, 8))
+    assert worked.starts_at == worked.ends_at

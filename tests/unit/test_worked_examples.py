@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from central_server.domain.attendance import Attendance, Correction, DayFacts, Punch, attendance_on
+from central_server.domain.attendance import Attendance, Correction, DayFacts, Punch
+from central_server.domain.day_figures import attendance_on
 from central_server.domain.intervals import Interval
 from central_server.domain.shifts import Assignment, Break, LeaveSpan, Rotation, Schedule, Shift
 
 PAGE = Path(__file__).parents[2] / "docs" / "worked-examples.md"
-MONDAY, FRIDAY = date(2026, 11, 23), date(2026, 11, 27)
+MONDAY, FRIDAY, SATURDAY = date(2026, 11, 23), date(2026, 11, 27), date(2026, 11, 28)
 JAKARTA, MAKASSAR = ZoneInfo("Asia/Jakarta"), ZoneInfo("Asia/Makassar")
 DAY = Shift(shift_id="day", name="Day", starts=time(8), ends=time(17))
+SHORT = Shift(shift_id="short", name="Short", starts=time(8), ends=time(12), weekdays=frozenset({"sat"}))
 RAMADAN = Shift(shift_id="ramadan", name="Ramadan", starts=time(8), ends=time(15))
 NIGHT = Shift(shift_id="night", name="Night", starts=time(22), ends=time(6))
 EARLY = Shift(shift_id="early", name="Early", starts=time(0), ends=time(8))
@@ -29,6 +31,15 @@ BREAKS = (
     Break(name="Night rest", starts=time(23, 30), ends=time(0, 30), shift_id="early"),
     Break(name="Meal", starts=time(1), ends=time(1, 30), shift_id="night"),
 )
+STATUSES = {
+    "present": "hadir",
+    "late": "terlambat",
+    "absent": "tidak hadir",
+    "incomplete": "tidak lengkap",
+    "leave": "cuti",
+    "holiday": "hari libur",
+    "off": "libur",
+}
 PATTERN = (DAY, DAY, NIGHT, NIGHT, None, None)
 BEGINS = {  # of the rotation, so that Monday is such a day
     "day off": MONDAY - timedelta(days=4),
@@ -37,6 +48,7 @@ BEGINS = {  # of the rotation, so that Monday is such a day
 SHIFTS = {
     "Day": Assignment(shift=DAY),
     "Friday": Assignment(shift=DAY),
+    "Saturday": Assignment(shift=SHORT),
     "Ramadan": Assignment(shift=RAMADAN),
     "Night": Assignment(shift=NIGHT),
     "Early": Assignment(shift=EARLY),
@@ -45,10 +57,26 @@ SHIFTS = {
 
 
 def the_rows() -> list[dict[str, str]]:
-    tables = re.split(r"\n\n+", PAGE.read_text(encoding="utf-8"))
-    lines = next(each for each in tables if each.startswith("| # |")).splitlines()
-    names, _, *rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
-    return [dict(zip(names, ("" if cell == "–" else cell for cell in row), strict=True)) for row in rows]
+    """The rows of all tables of days; headings, statuses and yes or no stand there in both languages."""
+    found = []
+    for table in re.split(r"\n\n+", PAGE.read_text(encoding="utf-8")):
+        if table.startswith("| # |"):
+            names, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+            for row in rows:
+                said = dict(zip((each.rpartition("/")[2].strip() for each in names), row, strict=True))
+                found.append({name: the_word(name, cell.strip()) for name, cell in said.items()})
+    return found
+
+
+def the_word(name: str, cell: str) -> str:
+    """What the cell says, in English; a status is in both languages, and in the right words."""
+    if cell == "–":
+        return ""
+    if name == "Status":
+        english, _, indonesian = cell.partition(" / ")
+        assert (english, indonesian) in STATUSES.items(), cell
+        return english
+    return {"ya / yes": "yes", "tidak / no": "no"}.get(cell, cell) if name == "Certain?" else cell
 
 
 ROWS = the_rows()
@@ -60,7 +88,7 @@ class Reader:
     def __init__(self, row: dict[str, str]) -> None:
         self.row = row
         self.words = row["Shift"].split(", ")
-        self.day = FRIDAY if self.words[0] == "Friday" else MONDAY
+        self.day = {"Friday": FRIDAY, "Saturday": SATURDAY}.get(self.words[0], MONDAY)
         self.zone = MAKASSAR if "in Makassar" in self.words else JAKARTA
 
     def instant(self, text: str) -> datetime:

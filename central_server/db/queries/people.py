@@ -21,8 +21,9 @@ from central_server.db.queries.organisation import zones_of
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
 from central_server.db.stores.events import PUNCHES
-from central_server.domain.attendance import Punch, presence_intervals, punched_intervals
+from central_server.domain.attendance import Punch
 from central_server.domain.intervals import Interval, joined
+from central_server.domain.stays import presence_intervals, punched_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

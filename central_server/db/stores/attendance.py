@@ -109,8 +109,10 @@ def corrections_of(session: Session, days: Collection[PersonDay]) -> dict[Person
             AttendanceCorrection.employee_id.in_(employee_ids), AttendanceCorrection.business_date.in_(dates)
         )
         for row in session.scalars(wanted.order_by(AttendanceCorrection.id)):
-            said = Correction(field=row.field, after=row.after, made_at=row.made_at)
-            found.setdefault((row.employee_id, row.business_date), []).append(said)
+            of_day = found.setdefault((row.employee_id, row.business_date), [])
+            # What is said later counts, also when the clock was set back meanwhile.
+            made_at = max(row.made_at, of_day[-1].made_at) if of_day else row.made_at
+            of_day.append(Correction(field=row.field, after=row.after, made_at=made_at))
     return found
 
 

@@ -1,6 +1,6 @@
 """Agents and cameras, as facts about what they prove, now and in the past."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from central_server.db.models import (
     Site,
     Zone,
 )
+from central_server.db.stores import first_watch
 from central_server.domain.coverage import (
     LONG_AGO,
     AgentFacts,
@@ -25,7 +26,7 @@ from central_server.domain.coverage import (
     SiteCoverage,
     site_coverage,
 )
-from central_server.domain.gaps import LOST, Gap
+from central_server.domain.gaps import LOST, NEW, Gap
 from central_server.domain.intervals import Interval, joined
 
 DAY = timedelta(days=1)
@@ -81,27 +82,29 @@ def of_others(session: Session, site_id: str, now: datetime) -> SiteCoverage:
 
 def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
     """Return when each camera that should have watched did not, within a span of time; open gaps, too."""
-    zones = {row.zone_id: row for row in session.scalars(select(Zone).where(Zone.site_id == site_id))}
+    columns = (Camera.camera_id, Camera.zone_id, Camera.state, Camera.state_at, Camera.proven_to)
     rows = session.execute(
-        select(Camera.camera_id, Camera.zone_id, Camera.state, Camera.proven_to, Agent.revoked_at)
+        select(*columns, Agent.revoked_at)
         .join(Agent, Agent.agent_id == Camera.agent_id)
         .where(Camera.site_id == site_id)
+        .order_by(Camera.camera_id)
     ).all()
-    parts = _picture_zones(session, Agent.site_id == site_id)
-    entrances = {each for each, zone in zones.items() if zone.is_entrance and not zone.is_public}
-    entrances &= {zone for row in rows for zone in (row.zone_id, *parts.get(row.camera_id, ()))}
-    public = {each for each, zone in zones.items() if zone.is_public}
+    is_decisive = _decides(session, site_id, rows)
 
     def gap(camera_id: str, zone_id: str | None, start: datetime, end: datetime, reason: str) -> Gap:
-        places = {zone_id, *parts.get(camera_id, ())}
-        is_decisive = bool(places & entrances) if entrances else zone_id not in public
-        within = Interval(max(start, span.start), min(end, span.end))
         return Gap(
-            camera_id=camera_id, zone_id=zone_id, interval=within, reason=reason, is_decisive=is_decisive
+            camera_id=camera_id,
+            zone_id=zone_id,
+            interval=Interval(max(start, span.start), min(end, span.end)),
+            reason=reason,
+            is_decisive=is_decisive(camera_id, zone_id),
         )
 
     ended = select(CoverageGap).where(
-        CoverageGap.site_id == site_id, CoverageGap.ends_at > span.start, CoverageGap.starts_at < span.end
+        CoverageGap.site_id == site_id,
+        CoverageGap.reason != NEW,
+        CoverageGap.ends_at > span.start,
+        CoverageGap.starts_at < span.end,
     )
     found = [
         gap(row.camera_id, row.zone_id, row.starts_at, row.ends_at, row.reason)
@@ -112,7 +115,25 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
         for row in rows
         if row.state != "disabled" and row.proven_to
     ]
+    deciding = [row for row in rows if is_decisive(row.camera_id, row.zone_id)]
+    for camera, span_of_it in first_watch.unproven(session, site_id, deciding):
+        found.append(gap(camera.camera_id, camera.zone_id, span_of_it.start, span_of_it.end, NEW))
     return [each for each in found if each.interval.start < each.interval.end]
+
+
+def _decides(session: Session, site_id: str, cameras: Iterable[Any]) -> Callable[[str, str | None], bool]:
+    """Return what tells whether somebody could come or go unseen while a camera in a zone does not watch."""
+    zones = {row.zone_id: row for row in session.scalars(select(Zone).where(Zone.site_id == site_id))}
+    parts = _picture_zones(session, Agent.site_id == site_id)
+    entrances = {each for each, zone in zones.items() if zone.is_entrance and not zone.is_public}
+    entrances &= {zone for row in cameras for zone in (row.zone_id, *parts.get(row.camera_id, ()))}
+    public = {each for each, zone in zones.items() if zone.is_public}
+
+    def is_decisive(camera_id: str, zone_id: str | None) -> bool:
+        places = {zone_id, *parts.get(camera_id, ())}
+        return bool(places & entrances) if entrances else zone_id not in public
+
+    return is_decisive
 
 
 def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:

@@ -39,6 +39,7 @@ _FACTS = (
         Employee.is_watched,
         Employee.created_at,
         Employee.consent_at,
+        Employee.consent_withdrawn_at.label("withdrawn_at"),
         Badge.given_at.label("badge_at"),
         Site.timezone,
     )

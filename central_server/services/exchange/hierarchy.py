@@ -41,7 +41,7 @@ def problems(row: Row, context: Context) -> Iterator[Problem]:
         *number_problem(row, "level", low=1, high=HIGHEST),
         *span_problem(row, "valid_from", "valid_to"),
     ]
-    if row["supervisor_id"] == row["employee_id"]:
+    if row["supervisor_id"] and row["supervisor_id"] == row["employee_id"]:
         wrong.append(Problem("supervisor_id", "own_superior"))
     yield from wrong
     if wrong:

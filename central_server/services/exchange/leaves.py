@@ -51,7 +51,7 @@ def problems(row: Row, context: Context) -> Iterator[Problem]:
         *length_problem(row, "note", 200),
     ]
     yield from wrong
-    if wrong:
+    if wrong or not (row["first_on"] and row["last_on"]):
         return
     first, last = _span(row)
     for other_first, other_last in context.once("spans", lambda: _spans(context))[

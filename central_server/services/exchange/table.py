@@ -114,10 +114,10 @@ class Table:
 
     read yields every row as it is now, in a sensible order, with all columns; near, only those that a row
     with this key is held against, where reading all for one form would be slow. problems yields what is wrong
-    with a row whose columns are there. put keeps a row that has no problems: adds it, or changes the one with
-    its key; columns that are missing stay as they are, and an empty value empties. finish gets all the rows
-    that were put, for what one row says about another. remove takes the row with
-    its key away; bars yields what stands against that.
+    with a row whose columns are there; a needed one that is empty is told of elsewhere. put keeps a row that
+    has no problems: adds it, or changes the one with its key; columns that are missing stay as they are, and
+    an empty value empties. finish gets all the rows that were put, for what one row says about another.
+    remove takes the row with its key away; bars yields what stands against that.
     """
 
     name: str
@@ -309,8 +309,9 @@ def _bad_rows(table: Table, numbered: list[tuple[int, dict[str, str]]], context:
             continue
         empty = [name for name in needed if not row.get(name)]
         yield from (BadRow(line, Problem(name, "empty")) for name in empty if name in given)
-        if not empty:
-            yield from (BadRow(line, problem) for problem in table.problems(row, context))
+        if given.issuperset(needed):  # of a row all that is wrong is told, but once of a value
+            wrong = table.problems({**dict.fromkeys(needed, ""), **row}, context)
+            yield from (BadRow(line, problem) for problem in wrong if problem.column not in empty)
 
 
 def _is_as_known(row: Row, before: Row | None) -> bool:

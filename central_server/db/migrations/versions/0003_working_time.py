@@ -129,11 +129,38 @@ def upgrade() -> None:
     with op.batch_alter_table('Zone', schema=None) as batch_op:
         batch_op.add_column(sa.Column('is_entrance', sa.Boolean(), nullable=False, server_default=sa.false()))
 
+    # What days were judged in is not on record: their site's time zone is what it was.
+    op.execute(
+        """UPDATE "Attendance" SET timezone = COALESCE((SELECT s.timezone FROM "Site" s """
+        """WHERE s.site_id = "Attendance".site_id), '')"""
+    )
+    # What each camera proves goes on from what was known: a camera that watches, from what its agent has
+    # reported; one that does not, from when that was noticed. Before its agent joined, nobody watched.
+    op.execute(
+        """UPDATE "Camera" SET proven_to = (SELECT CASE """
+        """WHEN "Camera".covered_since IS NOT NULL AND a.reported_to >= "Camera".covered_since """
+        """THEN a.reported_to ELSE COALESCE("Camera".state_at, a.reported_to) END """
+        """FROM "Agent" a WHERE a.agent_id = "Camera".agent_id AND a.reported_to IS NOT NULL) """
+        """WHERE state <> 'disabled'"""
+    )
+    op.execute(
+        """INSERT INTO "CoverageGap" (camera_id, site_id, zone_id, starts_at, ends_at, reason) """
+        """SELECT c.camera_id, c.site_id, c.zone_id, """ + _long_ago() + """, a.joined_at, 'new' """
+        """FROM "Camera" c JOIN "Agent" a ON a.agent_id = c.agent_id WHERE a.reported_to IS NOT NULL"""
+    )
+
+
+def _long_ago() -> str:
+    """Return the instant before every other as this database keeps it."""
+    is_sqlite = op.get_bind().dialect.name == 'sqlite'
+    return "'2000-01-01 00:00:00.000000'" if is_sqlite else "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
+
 
 def downgrade() -> None:
     with op.batch_alter_table('Zone', schema=None) as batch_op:
         batch_op.drop_column('is_entrance')
 
+    op.execute('DELETE FROM "ShiftAssignment" WHERE shift_id IS NULL')  # rotations, which 0002 does not know
     with op.batch_alter_table('ShiftAssignment', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('fk_ShiftAssignment_rotation_id_Rotation'), type_='foreignkey')
         batch_op.alter_column('shift_id',
