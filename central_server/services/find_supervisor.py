@@ -39,9 +39,8 @@ def _away(
     schedules = shifts.schedules(work.session, superiors, day_cutoff=rules.day_cutoff)
     here = presence.by_id(work.session, superiors.keys())
     today = {(employee_id, each.business_date(now)) for employee_id, each in schedules.items()}
-    corrected = {
-        key: last_said(said) for (key, _), said in attendance.corrections_of(work.session, today).items()
-    }
+    corrections = attendance.corrections_of(work.session, today)
+    corrected = {employee_id: last_said(each) for (employee_id, _), each in corrections.items()}
     found = {}
     for employee_id, schedule in schedules.items():
         is_expected = schedule.duty_at(now).standing in (Standing.ON_DUTY, Standing.ON_BREAK)
