@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from central_server.db.models import Agent, Attendance, Camera, CoverageGap, DayDue, Zone
 from central_server.db.stores import coverage
@@ -306,3 +306,19 @@ def test_a_gap_event_that_says_nonsense_is_no_gap(plant, extra):
     with UnitOfWork(plant) as work:
         record_events("plant-agent", an_envelope(odd), work, builders.the_rules(), now=EIGHT)
         assert work.session.scalars(select(CoverageGap)).all() == []
+
+
+def test_before_the_first_agent_came_nobody_watched(plant):
+    """People are on record before the cameras are: they were not absent then, they cannot have been seen."""
+    hour = timedelta(hours=1)
+    span = Interval(EIGHT, EIGHT + 9 * hour)
+    with UnitOfWork(plant) as work:
+        assert coverage.unwatched(work.session, "plant", span) == []
+        work.session.execute(update(Agent).values(joined_at=EIGHT + timedelta(hours=2)))
+        assert coverage.unwatched(work.session, "plant", span) == [
+            Interval(EIGHT, EIGHT + timedelta(hours=2))
+        ]
+        work.session.execute(update(Agent).values(joined_at=EIGHT + timedelta(days=2)))
+        assert coverage.unwatched(work.session, "plant", span) == [span]
+        builders.an_agent(work.session, "old", revoked_at=EIGHT - timedelta(days=1))
+        assert coverage.unwatched(work.session, "plant", span) == []  # a box that was replaced had watched

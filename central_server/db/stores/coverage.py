@@ -118,9 +118,14 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
 def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
     """Return when somebody could have come or gone at a site without being seen, within a span of time.
 
-    That is when a camera of an entrance did not watch; where no zone is marked as one, any camera.
+    That is when a camera of an entrance did not watch; where no zone is marked as one, any camera. Before
+    the first agent joined the site, nobody watched.
     """
-    return joined(each.interval for each in gaps(session, site_id, span) if each.is_decisive)
+    found = [each.interval for each in gaps(session, site_id, span) if each.is_decisive]
+    joined_at = session.scalar(select(func.min(Agent.joined_at)).where(Agent.site_id == site_id))
+    if joined_at is None or joined_at > span.start:
+        found.append(Interval(span.start, min(joined_at or span.end, span.end)))
+    return joined(found)
 
 
 def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict[str, datetime]:
