@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 
-from central_server.db.models import Agent, Attendance, Camera, CoverageGap, DayDue, Zone
+from central_server.db.models import Agent, Attendance, Camera, CoverageGap, DayDue, Event, Zone
 from central_server.db.stores import coverage
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.intervals import Interval
@@ -24,7 +24,7 @@ from common.events import (
 from common.ids import CameraId
 from tests import builders
 from tests.builders import EIGHT_IN_JAKARTA as EIGHT
-from tests.builders import an_envelope
+from tests.builders import an_envelope, an_event
 
 MINUTE = timedelta(minutes=1)
 DAY_OF_IT = Interval(EIGHT - 60 * MINUTE, EIGHT + 600 * MINUTE)
@@ -320,5 +320,10 @@ def test_before_the_first_agent_came_nobody_watched(plant):
         ]
         work.session.execute(update(Agent).values(joined_at=EIGHT + timedelta(days=2)))
         assert coverage.unwatched(work.session, "plant", span) == [span]
+    with UnitOfWork(plant) as work:
+        before = [an_event(1, at=EIGHT - hour)]
+        record_events("plant-agent", an_envelope(*before), work, builders.the_rules(), now=EIGHT)
+        assert coverage.unwatched(work.session, "plant", span) == []  # it has only joined anew
+        work.session.execute(delete(Event))
         builders.an_agent(work.session, "old", revoked_at=EIGHT - timedelta(days=1))
         assert coverage.unwatched(work.session, "plant", span) == []  # a box that was replaced had watched

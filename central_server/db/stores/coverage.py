@@ -13,6 +13,7 @@ from central_server.db.models import (
     Attendance,
     Camera,
     CoverageGap,
+    Event,
     RoleThreshold,
     Shift,
     Site,
@@ -123,9 +124,16 @@ def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
     """
     found = [each.interval for each in gaps(session, site_id, span) if each.is_decisive]
     joined_at = session.scalar(select(func.min(Agent.joined_at)).where(Agent.site_id == site_id))
-    if joined_at is None or joined_at > span.start:
+    if (joined_at is None or joined_at > span.start) and not _has_seen(session, site_id, span.start):
         found.append(Interval(span.start, min(joined_at or span.end, span.end)))
     return joined(found)
+
+
+def _has_seen(session: Session, site_id: str, before: datetime) -> bool:
+    """Tell whether a camera of the site saw anything by then: an agent that joins anew was there before."""
+    own = select(Camera.camera_id).where(Camera.site_id == site_id)
+    seen = select(Event.camera_id).where(Event.camera_id.in_(own), Event.ts <= before)
+    return session.scalar(seen.limit(1)) is not None
 
 
 def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict[str, datetime]:
