@@ -111,7 +111,7 @@ def test_the_summary_in_words():
     assert summary_text(report, "id") == (
         "Laporan kehadiran harian - Pabrik Satu\n"
         "Senin, 23 November 2026 (SEMENTARA)\n"
-        "Hadir: 1, Telat: 1, Absen: 0\n"
+        "Hadir: 1, Terlambat: 1, Tidak hadir: 0\n"
         "Cuti: 1\n"
         "Total jam kerja: 3 j 00 m\n"
         "Laporan lengkap terlampir."
