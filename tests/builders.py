@@ -85,7 +85,7 @@ def an_employee(
     session.add(employee)
     session.flush()
     if is_enrolled:
-        a_template(session, employee_id)
+        a_template(session, employee_id, created_at=employee.consent_at or employee.created_at)
     return employee
 
 
