@@ -86,14 +86,15 @@ def an_employee(
     session.add(employee)
     session.flush()
     if is_enrolled:
-        a_template(session, employee_id)
+        a_template(session, employee_id, created_at=employee.consent_at or employee.created_at)
     return employee
 
 
 def a_template(
     session: Session, employee_id: str, model_id: str = "test:0", **more: Any
 ) -> models.FaceTemplate:
-    values = {"embedding": b"\0" * 16, "dimension": 4, "created_at": EIGHT_IN_JAKARTA}
+    enrolled_at = EIGHT_IN_JAKARTA - timedelta(hours=8)  # as in an_employee()
+    values = {"embedding": b"\0" * 16, "dimension": 4, "created_at": enrolled_at}
     template = models.FaceTemplate(employee_id=employee_id, model_id=model_id, **values | more)
     session.add(template)
     session.flush()

@@ -115,6 +115,7 @@ class Workforce:
 
     def _places(self, session: Session) -> None:
         known = datetime.combine(self.day - 60 * DAY, time(), UTC)
+        watched_to = datetime.combine(self.day + 2 * DAY, time(), UTC)
         for site_id, (timezone, _) in SITES.items():
             session.add(models.Site(site_id=site_id, name=site_id.title(), timezone=timezone))
         session.flush()
@@ -147,7 +148,12 @@ class Workforce:
             session.flush()
             session.add(
                 models.Camera(
-                    camera_id=camera_id, agent_id=agent_id, site_id=site_id, zone_id=zone_id, name=camera_id
+                    camera_id=camera_id,
+                    agent_id=agent_id,
+                    site_id=site_id,
+                    zone_id=zone_id,
+                    name=camera_id,
+                    proven_to=watched_to,
                 )
             )
             self.cameras_of.setdefault(site_id, []).append((camera_id, agent_id, zone_id))

@@ -144,6 +144,17 @@ def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
     return joined(each.interval for each in gaps(session, site_id, span) if each.is_decisive)
 
 
+def perhaps_dark(session: Session, span: Interval, at_least: timedelta) -> set[str]:
+    """Return the sites of which a camera may have missed so much of a span of time; nearly always none."""
+    ended = select(CoverageGap.site_id).where(
+        CoverageGap.reason != NEW, CoverageGap.ends_at > span.start, CoverageGap.starts_at < span.end
+    )
+    behind = Camera.proven_to.is_(None) | (Camera.proven_to < span.end - at_least)
+    waiting = select(Camera.site_id).where(behind, Camera.state != "disabled")
+    gone = select(Camera.site_id).where(Camera.state == "disabled")
+    return {*session.scalars(ended.distinct()), *session.scalars(waiting.union(gone))}
+
+
 def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict[str, datetime]:
     """Return, by camera, up to when what it saw had to be dropped by its agent; only what ended after."""
     rows = select(CoverageGap.camera_id, func.max(CoverageGap.ends_at)).where(

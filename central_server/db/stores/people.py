@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, select, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from central_server.db.models import (
@@ -20,7 +20,12 @@ from central_server.db.models import (
 from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.people import Link, Person, Recipient
 
-_IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
+_ENROLLED_AT = (
+    select(func.min(FaceTemplate.created_at))
+    .where(FaceTemplate.employee_id == Employee.employee_id)
+    .correlate(Employee)
+    .scalar_subquery()
+)
 _HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
 _FACTS = (
     select(
@@ -35,7 +40,7 @@ _FACTS = (
         Employee.started_on,
         Employee.resigned_on,
         _HAS_CONSENT.label("has_consent"),
-        _IS_ENROLLED.label("is_enrolled"),
+        _ENROLLED_AT.label("enrolled_at"),
         Employee.is_watched,
         Employee.created_at,
         Employee.consent_at,
@@ -125,9 +130,9 @@ def _people(session: Session, condition: object) -> dict[str, Person]:
 
 def _person(row: dict[str, Any]) -> Person:
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
-    badge_at = row.pop("badge_at")
-    row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
-    by_face = consent_at if row["has_consent"] and row["is_enrolled"] else None
+    badge_at, enrolled_at = row.pop("badge_at"), row.pop("enrolled_at")
+    row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), enrolled_at is not None
+    by_face = max(consent_at, enrolled_at) if row["has_consent"] and enrolled_at else None
     ways = [each for each in (by_face, badge_at) if each] or [consent_at or created_at]
     known_at = max(created_at, min(ways))
     return Person(
