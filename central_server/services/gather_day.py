@@ -103,7 +103,9 @@ def facts_of_days(
             seen_at=of_day.seen_at,
             punches=of_day.punches,
             corrections=said.get((employee_id, day), []),
-            unwatched=[] if person.punches_on(day) else watch.gaps(person.site_id, schedule, day),
+            unwatched=(
+                [] if person.punches_on(day) else watch.gaps(person.site_id, schedule, day, complete_to)
+            ),
             as_of=complete_to,
             is_in_area=now is not None and now.state is State.AVAILABLE and now.business_date == day,
             merge_gap=rules.unseen_after,
@@ -153,12 +155,14 @@ class _Watch:
         self._session = session
         self._known: dict[tuple[str, datetime, datetime], list[Interval]] = {}
 
-    def gaps(self, site_id: str, schedule: Schedule, day: date) -> list[Interval]:
+    def gaps(self, site_id: str, schedule: Schedule, day: date, complete_to: datetime) -> list[Interval]:
+        """Return the gaps around the shift as far as the record is complete: no others count for the day, and
+        after that every camera's proof is open.
+        """
         shift_day = schedule.shift_on(day)
-        if shift_day is None:
+        if shift_day is None or complete_to <= shift_day.opens_at:
             return []
-        window = (site_id, shift_day.opens_at, shift_day.closes_at)
+        window = (site_id, shift_day.opens_at, min(shift_day.closes_at, complete_to))
         if window not in self._known:
-            span = Interval(shift_day.opens_at, shift_day.closes_at)
-            self._known[window] = coverage.unwatched(self._session, site_id, span)
+            self._known[window] = coverage.unwatched(self._session, site_id, Interval(*window[1:]))
         return self._known[window]

@@ -9,12 +9,24 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Attendance as Row
 from central_server.db.models import AttendanceCorrection, HrisPush
-from central_server.db.stores.person_days import PersonDay, blocks
+from central_server.db.stores.person_days import PersonDay, blocks, on_days
+from central_server.db.stores.plain_rows import plain_rows
 from central_server.domain.attendance import Attendance, Correction, Status
 
 GROWS_FOR = timedelta(hours=1)  # a revision, since its last change
 _FIELDS = tuple(Attendance.__dataclass_fields__)
 _COLUMNS = tuple(getattr(Row, name) for name in _FIELDS)
+_ON_DAYS = select(*_COLUMNS).where(*on_days(Row))
+_SAID = (
+    select(
+        *(
+            getattr(AttendanceCorrection, each)
+            for each in ("employee_id", "business_date", "field", "after", "made_at")
+        )
+    )
+    .where(*on_days(AttendanceCorrection))
+    .order_by(AttendanceCorrection.id)
+)
 
 
 def get(session: Session, employee_id: str, day: date) -> Attendance | None:
@@ -32,8 +44,7 @@ def of_days(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, At
     """Return the rows of those person-days, as far as there are any."""
     found: dict[PersonDay, Attendance] = {}
     for employee_ids, dates in blocks(days):
-        wanted = select(*_COLUMNS).where(Row.employee_id.in_(employee_ids), Row.business_date.in_(dates))
-        for row in session.execute(wanted):
+        for row in plain_rows(session, _ON_DAYS, {"people": employee_ids, "dates": dates}):
             day = _from_columns(tuple(row))
             found[day.employee_id, day.business_date] = day
     return found
@@ -105,10 +116,7 @@ def corrections_of(session: Session, days: Collection[PersonDay]) -> dict[Person
     """Return what HR says of those person-days, each in the order in which it was said."""
     found: dict[PersonDay, list[Correction]] = {}
     for employee_ids, dates in blocks(days):
-        wanted = select(AttendanceCorrection).where(
-            AttendanceCorrection.employee_id.in_(employee_ids), AttendanceCorrection.business_date.in_(dates)
-        )
-        for row in session.scalars(wanted.order_by(AttendanceCorrection.id)):
+        for row in plain_rows(session, _SAID, {"people": employee_ids, "dates": dates}):
             said = Correction(field=row.field, after=row.after, made_at=row.made_at)
             found.setdefault((row.employee_id, row.business_date), []).append(said)
     return found

@@ -1,13 +1,13 @@
 """Agents and cameras, as facts about what they prove, now and in the past."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Executable, bindparam, func, literal, or_, select
 from sqlalchemy.orm import Session
 
+from central_server.db.base import Instant
 from central_server.db.models import (
     Agent,
     Attendance,
@@ -18,6 +18,7 @@ from central_server.db.models import (
     Site,
     Zone,
 )
+from central_server.db.stores.plain_rows import plain_rows
 from central_server.domain.coverage import (
     LONG_AGO,
     AgentFacts,
@@ -54,15 +55,46 @@ _CAMERA = (
     Camera.covered_since,
 )
 
+_SITE, _START, _END = bindparam("site"), bindparam("start", type_=Instant), bindparam("end", type_=Instant)
+_HEARD = select(*_AGENT).where(Agent.revoked_at.is_(None))
+_AGENTS_OF, _AGENTS_BUT = _HEARD.where(Agent.site_id == _SITE), _HEARD.where(Agent.site_id != _SITE)
+_WITH_ZONES = select(*_CAMERA, Zone.name.label("zone_name"), Zone.is_public).outerjoin(
+    Zone, Camera.zone_id == Zone.zone_id
+)
+_CAMERAS_OF = _WITH_ZONES.where(Camera.site_id == _SITE)
+_CAMERAS_BUT = _WITH_ZONES.where(Camera.site_id != _SITE)
+_PICTURES = select(Agent.health["picture_zones"]).where(Agent.revoked_at.is_(None))
+_ENDED = (  # gaps with a part in a span of time
+    select(
+        CoverageGap.camera_id,
+        CoverageGap.zone_id,
+        CoverageGap.starts_at,
+        CoverageGap.ends_at,
+        CoverageGap.reason,
+    )
+    .where(CoverageGap.site_id == _SITE, CoverageGap.ends_at > _START, CoverageGap.starts_at < _END)
+    .order_by(CoverageGap.starts_at, CoverageGap.id)
+)
+_OPEN = (  # and those that have not ended, but where the box was taken away
+    select(Camera.camera_id, Camera.zone_id, Camera.proven_to, Agent.revoked_at, literal(""))
+    .join(Agent, Agent.agent_id == Camera.agent_id)
+    .where(Camera.site_id == _SITE, Camera.state != "disabled", Camera.proven_to < _END)
+    .where(or_(Agent.revoked_at.is_(None), Agent.revoked_at > _START))
+)
+_MARKED = select(Zone.zone_id, Zone.is_entrance, Zone.is_public).where(
+    Zone.site_id == _SITE, or_(Zone.is_entrance, Zone.is_public)
+)
+_PLACES = select(Camera.camera_id, Camera.zone_id).where(Camera.site_id == _SITE)
+
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
     """Return the agents of a site that have not been revoked."""
-    return _agents(session, Agent.site_id == site_id)
+    return _agents(session, _AGENTS_OF, site_id)
 
 
 def cameras(session: Session, site_id: str) -> list[CameraFacts]:
     """Return the cameras of a site, with their zones."""
-    return _cameras(session, Camera.site_id == site_id)
+    return _cameras(session, _CAMERAS_OF, site_id)
 
 
 def of_site(
@@ -75,43 +107,35 @@ def of_site(
 def of_others(session: Session, site_id: str, now: datetime) -> SiteCoverage:
     """Return what the cameras of all other sites prove at now, together."""
     return site_coverage(
-        _agents(session, Agent.site_id != site_id), _cameras(session, Camera.site_id != site_id), now
+        _agents(session, _AGENTS_BUT, site_id), _cameras(session, _CAMERAS_BUT, site_id), now
     )
 
 
 def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
     """Return when each camera that should have watched did not, within a span of time; open gaps, too."""
-    zones = {row.zone_id: row for row in session.scalars(select(Zone).where(Zone.site_id == site_id))}
-    rows = session.execute(
-        select(Camera.camera_id, Camera.zone_id, Camera.state, Camera.proven_to, Agent.revoked_at)
-        .join(Agent, Agent.agent_id == Camera.agent_id)
-        .where(Camera.site_id == site_id)
-    ).all()
-    parts = _picture_zones(session, Agent.site_id == site_id)
-    entrances = {each for each, zone in zones.items() if zone.is_entrance and not zone.is_public}
-    entrances &= {zone for row in rows for zone in (row.zone_id, *parts.get(row.camera_id, ()))}
-    public = {each for each, zone in zones.items() if zone.is_public}
+    asked = {"site": site_id, "start": span.start, "end": span.end}
+    broken = [*plain_rows(session, _ENDED, asked), *plain_rows(session, _OPEN, asked)]
+    if not broken:  # as a rule; which places are decisive need not be asked then
+        return []
+    zones = plain_rows(session, _MARKED, {"site": site_id})
+    parts = _picture_zones(session)
+    public = {zone_id for zone_id, _, is_public in zones if is_public}
+    entrances = {zone_id for zone_id, is_entrance, _ in zones if is_entrance} - public
+    if entrances:
+        places = plain_rows(session, _PLACES, {"site": site_id})
+        entrances &= {zone for camera_id, own in places for zone in (own, *parts.get(camera_id, ()))}
 
     def gap(camera_id: str, zone_id: str | None, start: datetime, end: datetime, reason: str) -> Gap:
-        places = {zone_id, *parts.get(camera_id, ())}
-        is_decisive = bool(places & entrances) if entrances else zone_id not in public
+        looked_into = {zone_id, *parts.get(camera_id, ())}
+        is_decisive = bool(looked_into & entrances) if entrances else zone_id not in public
         within = Interval(max(start, span.start), min(end, span.end))
         return Gap(
             camera_id=camera_id, zone_id=zone_id, interval=within, reason=reason, is_decisive=is_decisive
         )
 
-    ended = select(CoverageGap).where(
-        CoverageGap.site_id == site_id, CoverageGap.ends_at > span.start, CoverageGap.starts_at < span.end
+    found = (
+        gap(camera_id, zone_id, start, end or span.end, why) for camera_id, zone_id, start, end, why in broken
     )
-    found = [
-        gap(row.camera_id, row.zone_id, row.starts_at, row.ends_at, row.reason)
-        for row in session.scalars(ended.order_by(CoverageGap.starts_at, CoverageGap.id))
-    ]
-    found += [
-        gap(row.camera_id, row.zone_id, row.proven_to, row.revoked_at or span.end, "")
-        for row in rows
-        if row.state != "disabled" and row.proven_to
-    ]
     return [each for each in found if each.interval.start < each.interval.end]
 
 
@@ -186,7 +210,7 @@ def role_thresholds(session: Session) -> dict[str, timedelta]:
     return {role.strip().casefold(): timedelta(seconds=seconds) for role, seconds in rows}
 
 
-def _agents(session: Session, condition: Any) -> list[AgentFacts]:
+def _agents(session: Session, wanted: Executable, site_id: str) -> list[AgentFacts]:
     return [
         AgentFacts(
             agent_id=row.agent_id,
@@ -199,12 +223,11 @@ def _agents(session: Session, condition: Any) -> list[AgentFacts]:
             skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
             cloned_at=row.cloned_at,
         )
-        for row in session.execute(select(*_AGENT).where(condition, Agent.revoked_at.is_(None)))
+        for row in plain_rows(session, wanted, {"site": site_id})
     ]
 
 
-def _cameras(session: Session, condition: Any) -> list[CameraFacts]:
-    wanted = select(*_CAMERA, Zone.name.label("zone_name"), Zone.is_public)
+def _cameras(session: Session, wanted: Executable, site_id: str) -> list[CameraFacts]:
     parts = _picture_zones(session)
     return [
         CameraFacts(
@@ -220,14 +243,11 @@ def _cameras(session: Session, condition: Any) -> list[CameraFacts]:
             picture_zones=parts.get(row.camera_id, ()),
             is_public=bool(row.is_public),
         )
-        for row in session.execute(
-            wanted.outerjoin(Zone, Camera.zone_id == Zone.zone_id).where(condition)
-        )
-    ]  # fmt: skip
+        for row in plain_rows(session, wanted, {"site": site_id})
+    ]
 
 
-def _picture_zones(session: Session, *conditions: Any) -> Mapping[str, tuple[str, ...]]:
+def _picture_zones(session: Session) -> Mapping[str, tuple[str, ...]]:
     """Return, by camera, the zones that are parts of its picture, as the agents said at their birth."""
-    told = Agent.health["picture_zones"]
-    rows: Iterable[Any] = session.scalars(select(told).where(Agent.revoked_at.is_(None), *conditions))
-    return {camera_id: tuple(zones) for each in rows if each for camera_id, zones in each.items()}
+    rows = plain_rows(session, _PICTURES, {})
+    return {camera_id: tuple(zones) for (each,) in rows if each for camera_id, zones in each.items()}
