@@ -1,6 +1,6 @@
 """The presence of each employee: one row."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,10 @@ _FIELDS = (
 )
 _ALL = select(Row.employee_id, Row.check_at, *(getattr(Row, name) for name in _FIELDS))
 _OF_PEOPLE = _ALL.where(Row.employee_id.in_(bindparam("people", expanding=True)))
+_PLACES = select(Row.employee_id, Row.camera_id, Row.business_date, Row.zones).where(
+    Row.site_id == bindparam("site"),
+    or_(Row.state != State.AVAILABLE.value, Row.camera_id.in_(bindparam("cameras", expanding=True))),
+)
 _STATES = {each.value: each for each in State}
 _REASONS = {each.value: each for each in Reason}
 
@@ -61,9 +65,12 @@ def of_site_with_checks(
     return _read(session, (Row.site_id == site_id) & is_due)
 
 
-def elsewhere(session: Session, site_id: str) -> set[str]:
-    """Return who is, or was last seen, at another site."""
-    return set(session.scalars(select(Row.employee_id).where(Row.site_id != site_id)))
+def not_plainly_there(session: Session, site_id: str, cameras: Collection[str]) -> Sequence[Any]:
+    """Return who at a site is missing or unknown, or was seen last by one of some cameras.
+
+    Each a row: employee_id, camera_id, business_date, and the places where they were seen lately.
+    """
+    return plain_rows(session, _PLACES, {"site": site_id, "cameras": list(cameras)})
 
 
 def put(
