@@ -108,7 +108,7 @@ def facts_of_days(
             seen_at=of_day.seen_at,
             punches=of_day.punches,
             corrections=said.get((employee_id, day), []),
-            unwatched=watched.gaps(employee_id, day),
+            unwatched=watched.gaps(employee_id, day, complete_to),
             as_of=complete_to,
             is_in_area=now is not None and now.state is State.AVAILABLE and now.business_date == day,
             merge_gap=rules.unseen_after,
@@ -201,7 +201,8 @@ class _Watched:
                 wanted[employee_id, day] = dark
         self._lately = sites_lately(self._session, wanted) if wanted else {}
 
-    def gaps(self, employee_id: str, day: date) -> list[Interval]:
+    def gaps(self, employee_id: str, day: date, as_of: datetime) -> list[Interval]:
+        """Return the gaps around the person's shift as far as the record is complete."""
         shift_day, person = self._shift_on(employee_id, day), self._cast.people[employee_id]
         if shift_day is None:
             return []
@@ -209,7 +210,9 @@ class _Watched:
         last_seen = None
         if of_day and person.status == "resigned":
             last_seen = max((*of_day.seen_at, *(each.at for each in of_day.punches)), default=None)
-        found = [] if person.punches_on(day) else self._watch.gaps(self.sites(employee_id, day), shift_day)
+        found = (
+            [] if person.punches_on(day) else self._watch.gaps(self.sites(employee_id, day), shift_day, as_of)
+        )
         return [*found, *given_up(person, shift_day, last_seen)]
 
     def sites(self, employee_id: str, day: date) -> set[str]:

@@ -108,6 +108,7 @@ class Workforce:
         made = self._watch(engine, chance)
         with UnitOfWork(engine) as work:
             self._correct(work.session, chance)
+            self._blink(work.session, chance)
         engine.dispose()
         return made
 
@@ -238,6 +239,17 @@ class Workforce:
                         made_at=datetime.combine(self.day + DAY, time(), UTC),
                     )
                 )
+
+    def _blink(self, session: Session, chance: Random) -> None:
+        """Let every camera fail once in the day, for a few minutes."""
+        midnight = datetime.combine(self.day, time(), UTC)
+        for site_id, cameras in self.cameras_of.items():
+            for camera_id, _, zone_id in cameras:
+                starts_at = midnight + timedelta(seconds=chance.randrange(86_400))
+                ends_at = starts_at + timedelta(seconds=chance.randrange(10, 600))
+                where = {"camera_id": camera_id, "site_id": site_id, "zone_id": zone_id}
+                gap = models.CoverageGap(**where, starts_at=starts_at, ends_at=ends_at, reason="timeout")
+                session.add(gap)
 
     # -- what was seen --------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Employees, the hierarchy and HR's recipients, as facts for the rules."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ _ENROLLED_AT = (
     .scalar_subquery()
 )
 _HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
-_FACTS = (
+FACTS = (
     select(
         Employee.employee_id,
         Employee.site_id,
@@ -51,6 +51,7 @@ _FACTS = (
     .join(Site)
     .outerjoin(Badge, Badge.employee_id == Employee.employee_id)
 )
+_NAMES = tuple(each.name for each in FACTS.selected_columns)
 
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
@@ -124,11 +125,13 @@ def _link(row: OrgHierarchy) -> Link:
 
 
 def _people(session: Session, condition: object) -> dict[str, Person]:
-    rows = session.execute(_FACTS.where(condition)).mappings()  # type: ignore[arg-type]
-    return {row["employee_id"]: _person(dict(row)) for row in rows}
+    rows = session.execute(FACTS.where(condition))  # type: ignore[arg-type]
+    return {row[0]: person_of(row) for row in rows}
 
 
-def _person(row: dict[str, Any]) -> Person:
+def person_of(values: Sequence[Any]) -> Person:
+    """Return the person of a row of FACTS."""
+    row = dict(zip(_NAMES, values, strict=True))
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
     badge_at, enrolled_at = row.pop("badge_at"), row.pop("enrolled_at")
     row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), enrolled_at is not None
