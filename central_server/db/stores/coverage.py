@@ -173,11 +173,11 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
 
 def _decides(session: Session, site_id: str, cameras: Iterable[Any]) -> Callable[[str, str | None], bool]:
     """Return what tells whether somebody could come or go unseen while a camera in a zone does not watch."""
-    zones = {row.zone_id: row for row in session.scalars(select(Zone).where(Zone.site_id == site_id))}
-    parts = _picture_zones(session, Agent.site_id == site_id)
-    entrances = {each for each, zone in zones.items() if zone.is_entrance and not zone.is_public}
+    marked = plain_rows(session, _MARKED, {"site": site_id})
+    parts = _picture_zones(session)
+    entrances = {each for each, is_entrance, is_public in marked if is_entrance and not is_public}
     entrances &= {zone for row in cameras for zone in (row.zone_id, *parts.get(row.camera_id, ()))}
-    public = {each for each, zone in zones.items() if zone.is_public}
+    public = {each for each, _, is_public in marked if is_public}
 
     def is_decisive(camera_id: str, zone_id: str | None) -> bool:
         places = {zone_id, *parts.get(camera_id, ())}
