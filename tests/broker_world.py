@@ -93,7 +93,8 @@ class ProductionBroker:
 
     def start(self) -> None:
         """As the unit does it: the guard, mosquitto, and the guard again."""
-        assert self.guard("before").returncode == 0
+        before = self.guard("before")
+        assert before.returncode == 0, before.stderr
         with (self.root / "mosquitto.log").open("ab") as log:
             self.process = subprocess.Popen([find_mosquitto() or "", "-c", self.conf], stdout=log, stderr=log)
         wait_until(self.answers, about="the broker listens")

@@ -52,7 +52,8 @@ def a_zone(session: Session, zone_id: str, site_id: str = "plant", **more: Any) 
 
 
 def an_agent(session: Session, agent_id: str, site_id: str = "plant", **more: Any) -> models.Agent:
-    values = {"name": agent_id, "token_hash": agent_id, "manifest_key": "00", "joined_at": EIGHT_IN_JAKARTA}
+    long_ago = EIGHT_IN_JAKARTA - timedelta(days=60)  # before it, nobody watched
+    values = {"name": agent_id, "token_hash": agent_id, "manifest_key": "00", "joined_at": long_ago}
     agent = models.Agent(agent_id=agent_id, site_id=site_id, **values | more)
     session.add(agent)
     session.flush()
@@ -85,14 +86,15 @@ def an_employee(
     session.add(employee)
     session.flush()
     if is_enrolled:
-        a_template(session, employee_id)
+        a_template(session, employee_id, created_at=employee.consent_at or employee.created_at)
     return employee
 
 
 def a_template(
     session: Session, employee_id: str, model_id: str = "test:0", **more: Any
 ) -> models.FaceTemplate:
-    values = {"embedding": b"\0" * 16, "dimension": 4, "created_at": EIGHT_IN_JAKARTA}
+    enrolled_at = EIGHT_IN_JAKARTA - timedelta(hours=8)  # as in an_employee()
+    values = {"embedding": b"\0" * 16, "dimension": 4, "created_at": enrolled_at}
     template = models.FaceTemplate(employee_id=employee_id, model_id=model_id, **values | more)
     session.add(template)
     session.flush()

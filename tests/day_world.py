@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.carry_out_recompute import carry_out
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.plan_recompute import plan_recompute
 from central_server.services.record_event import record_events
@@ -66,8 +66,7 @@ def look_watched(
 
 def close(engine: Engine, now: datetime, site_id: str = "plant") -> None:
     builders.all_healthy(engine, now)
-    with UnitOfWork(engine) as work:
-        close_due_days(work, site_id, builders.the_rules(), now=now)
+    close_in_portions(engine, site_id, builders.the_rules(), now=now)
 
 
 def recompute(engine: Engine, now: datetime, first: date = MONDAY, last: date = MONDAY) -> None:

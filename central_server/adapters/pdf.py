@@ -23,7 +23,7 @@ from central_server.domain.reports import DailyReport
 
 MOST_ROWS_IN_HTML = 300  # the time that xhtml2pdf takes grows with the square of the rows
 FOLDER = Path(__file__).parents[1] / "templates" / "reports"
-WIDTHS = (4.5, 10, 21, 14, 7.5, 7.5, 10.5, 7.5, 7.5, 10)  # percent, by column
+WIDTHS = (4.5, 9, 20, 13, 7.5, 7.5, 10, 9.5, 8, 11)  # percent, by column
 FIGURES = frozenset({0, 4, 5, 6, 7, 8})  # columns set flush right
 
 _one_at_a_time = Lock()

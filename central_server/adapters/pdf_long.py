@@ -31,7 +31,7 @@ from central_server.domain.reports import DailyReport
 REGULAR, BOLD = "HadirSansLong", "HadirSansLong-Bold"
 INK, GREY, LINE, HEAD = HexColor("#1d2b3a"), HexColor("#51606e"), HexColor("#dfe5ea"), HexColor("#1f3a54")
 WIDTH = 178 * mm
-WIDTHS = [share * WIDTH / 100 for share in (5.5, 10, 21, 13.5, 7.5, 7.5, 10.5, 7.5, 7.5, 9.5)]
+WIDTHS = [share * WIDTH / 100 for share in (5, 9, 20, 12.5, 7.5, 7.5, 10, 9.5, 8, 11)]
 FIGURES = frozenset({0, 4, 5, 6, 7, 8})
 MARGIN = 16 * mm
 

@@ -65,9 +65,9 @@ UNCERTAIN = "*"  # beside the status of a day that is not certain; a note below 
 
 
 def status_words(row: ReportRow, language: str) -> str:
-    """Return the status, with the kind of leave, and the mark of what is not certain."""
+    """Return the status, or the kind of leave where it is known, and the mark of what is not certain."""
     kind = leave_words(row.leave_kind, language) if row.status == "leave" else ""
-    said = words(language)[row.status] + (f": {kind}" if kind else "")
+    said = kind[:1].upper() + kind[1:] or words(language)[row.status]
     return said if row.is_verified else f"{said} {UNCERTAIN}"
 
 

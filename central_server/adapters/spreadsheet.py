@@ -70,12 +70,6 @@ def render_csv(report: DailyReport, language: str) -> bytes:
     return csv_bytes(report_head(language), (report_line(row, report, language) for row in report.rows))
 
 
-def render_xlsx(report: DailyReport, language: str) -> bytes:
-    """Return the daily report as XLSX."""
-    rows = (report_line(row, report, language) for row in report.rows)
-    return xlsx_bytes(report_head(language), rows, title=str(report.business_date))
-
-
 def report_head(language: str) -> list[str]:
     return [words(language)[name] for name in _COLUMNS]
 

@@ -187,6 +187,8 @@ def pdf_file() -> Response:
     if site_id not in places().sites:
         abort(404)
     day, rules, now = day_asked(), hadir().config.rules, utc_now()
+    if day > today():
+        abort(404)  # it would be worked out, and everybody called absent on it
     _note_export("pdf", day)
     compute_in_portions(hadir().engine, site_id, day, rules, now=now)
     with UnitOfWork(hadir().engine, writes=False) as work:

@@ -41,7 +41,7 @@ LEGEND: Mapping[str, LazyString] = {
     **PIECES,
     "in": lazy("Clocked in or out"),
     "gap": lazy("Not watched: somebody could come or go unseen"),
-    "idle_gap": lazy("Not watched, but another camera was"),
+    "idle_gap": lazy("Not watched here, but by another camera"),
 }
 NEEDS: Mapping[str, wording.Word] = {
     "dispute": wording.Word(lazy("Disputed"), "bad", "chat", lazy("The employee waits for an answer.")),

@@ -25,7 +25,7 @@ class DayAtHand:
         self.stays, self.unwatched = stays, unwatched
         self.is_closed = facts.as_of >= facts.schedule.closes_at(facts.business_date)
         self.leave = facts.schedule.leave_on(facts.business_date)
-        self.said = _last_said(facts.corrections)
+        self.said = last_said(facts.corrections)
         first, last = self.said.get("first_in_ts"), self.said.get("last_out_ts")
         self.is_here = facts.is_in_area and not self.is_closed and not last
         came, went = ends_of(facts, stays)
@@ -58,5 +58,6 @@ class DayAtHand:
         return bool(self.said.get(field)) or not gaps_within(self.unwatched, start, end)
 
 
-def _last_said(corrections: Iterable[Correction]) -> dict[str, str]:
+def last_said(corrections: Iterable[Correction]) -> dict[str, str]:
+    """Return what HR has said last of each field; nothing: no correction after all."""
     return {each.field: each.after for each in sorted(corrections, key=lambda one: one.made_at)}

@@ -64,18 +64,6 @@ def escalation_for(
     return Escalation(next((each for each in hr if each.phone or each.email), None), tuple(passed))
 
 
-def supervisor_for(
-    employee_id: str,
-    links: Iterable[Link],
-    people: Mapping[str, Person],
-    *,
-    on: date,
-    hr: Iterable[Recipient],
-) -> Recipient | None:
-    """Return who is told about employee_id on a day on which everybody is at work; see escalation_for."""
-    return escalation_for(employee_id, links, people, on=on, hr=hr).chosen
-
-
 def _why_not(person: Person | None, on: date) -> Passed | None:
     if person is None:
         return Passed.UNKNOWN

@@ -21,7 +21,7 @@ class Person:
     has_consent: bool = True
     is_enrolled: bool = True  # at least one face template
     is_watched: bool = True  # False: known, never alerted about
-    known_since: date | None = None  # the day of record and consent or badge; earlier days prove nothing
+    known_since: date | None = None  # the day of record and face or badge; earlier days prove nothing
     known_at: datetime | None = None  # the instant of that
     role: str = ""  # what the person works as
     has_badge: bool = False  # a PIN or a badge to punch with at a kiosk

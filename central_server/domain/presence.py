@@ -13,8 +13,6 @@ from central_server.domain.coverage import place_of
 from central_server.domain.shifts import Duty, Standing
 from central_server.domain.whereabouts import places_after
 
-DEFAULT_UNSEEN_AFTER = timedelta(minutes=5)
-
 
 class State(StrEnum):
     AVAILABLE = "available"

@@ -70,7 +70,8 @@ _ALERT = (
 _REPORT = {
     "en": "Attendance of {{site}} on {{date}}\nPresent {{present}}, late {{late}}, absent {{absent}}\n"
     "Total working hours: {{hours}}\nThe full report is attached.",
-    "id": "Kehadiran {{site}} tanggal {{date}}\nHadir {{present}}, telat {{late}}, absen {{absent}}\n"
+    "id": "Kehadiran {{site}} tanggal {{date}}\n"
+    "Hadir {{present}}, terlambat {{late}}, tidak hadir {{absent}}\n"
     "Total jam kerja: {{hours}}\nLaporan lengkap terlampir.",
 }
 

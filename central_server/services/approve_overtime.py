@@ -1,6 +1,6 @@
 """HR approves the overtime of a day, or part of it. As a correction: with a reason, and kept for good."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -36,6 +36,8 @@ def approve_overtime(
         raise PersonRefused("reason", "reason_empty")
     if work.session.get(Employee, employee_id) is None:
         raise PersonRefused("employee_id", "unknown_employee")
+    if day > (now + timedelta(days=1)).date():  # somewhere on earth it may be that day already
+        raise PersonRefused("minutes", "in_future")
     if minutes is not None and not 0 <= minutes <= MOST_MIN:
         raise PersonRefused("minutes", "minutes_wrong")
     before = value_in_force(work, employee_id, day, FIELD)

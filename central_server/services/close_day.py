@@ -42,18 +42,12 @@ def days_of(work: UnitOfWork, site_id: str, day: date) -> dict[str, Attendance]:
     return {key: each for key, each in attendance.of_day(work.session, day).items() if key in wanted}
 
 
-def close_due_days(work: UnitOfWork, site_id: str, rules: RulesConfig, *, now: datetime) -> list[date]:
+def close_in_portions(engine: Engine, site_id: str, rules: RulesConfig, *, now: datetime) -> list[date]:
     """Close a site's days whose shifts are over, as far as the record is complete; return those touched.
 
-    A day that was closed before is left alone: late news reopen it by themselves.
+    In short transactions, between which others write: when a shift ends, many days do. A day that was closed
+    before is left alone: late news reopen it by themselves.
     """
-    due = due_days(work, site_id, rules, now=now)
-    recompute_days(work, due, rules, now=now)
-    return sorted({day for _, day in due})
-
-
-def close_in_portions(engine: Engine, site_id: str, rules: RulesConfig, *, now: datetime) -> list[date]:
-    """Do the same in short transactions, between which others write: when a shift ends, many days do."""
     with UnitOfWork(engine, writes=False) as work:
         due = due_days(work, site_id, rules, now=now)
     _recompute_in_portions(engine, due, rules, now=now)

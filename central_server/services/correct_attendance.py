@@ -1,7 +1,7 @@
 """HR sets a day right. The cameras' facts stay; a correction lies over them, with its reason."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -52,7 +52,7 @@ def correct_day(
         raise PersonRefused("employee_id", "unknown_employee")
     if after.status and after.status not in set(Status):
         raise PersonRefused("status", "nothing_changed")
-    _check_times(before, after, now)
+    _check_times(day, before, after, now)
     changes = [
         ("first_in_ts", _text(before.first_in), _text(after.first_in)),
         ("last_out_ts", _text(before.last_out), _text(after.last_out)),
@@ -82,8 +82,10 @@ def correct_day(
     return len(made)
 
 
-def _check_times(before: DayValues, after: DayValues, now: datetime) -> None:
-    """Raise PersonRefused for a time to come, or an end that is not after its beginning."""
+def _check_times(day: date, before: DayValues, after: DayValues, now: datetime) -> None:
+    """Raise PersonRefused for a day or a time to come, or an end that is not after its beginning."""
+    if day > (now + timedelta(days=1)).date():  # somewhere on earth it may be that day already
+        raise PersonRefused("status", "in_future")
     for field, old, new in (
         ("first_in", before.first_in, after.first_in),
         ("last_out", before.last_out, after.last_out),

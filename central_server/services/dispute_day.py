@@ -27,8 +27,8 @@ def note_dispute(
         employee_id=employee_id, business_date=day, words=words, noted_by=by, noted_at=now, answer=""
     )
     work.session.add(row)
-    note(work, f"user:{by}", "dispute.note", f"{employee_id} {day}", now=now, words=words)
     work.session.flush()
+    note(work, f"user:{by}", "dispute.note", f"{employee_id} {day}", now=now, dispute=row.id)
     return row
 
 
@@ -49,7 +49,7 @@ def settle_dispute(
     if ours is None:
         raise PersonRefused("answer", "settled_already")
     subject = f"{employee_id} {day}"
-    note(work, f"user:{by}", "dispute.settle", subject, now=now, dispute=dispute_id, answer=answer)
+    note(work, f"user:{by}", "dispute.settle", subject, now=now, dispute=dispute_id)
 
 
 def _clean(text: str) -> str:

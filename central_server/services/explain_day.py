@@ -97,7 +97,7 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         site_name=site.name if site else person.site_id,
         facts=facts,
         looks=_looks(work, person.employee_id, day),
-        gaps=_gaps(work, sites_of_day(work, person, day, facts.schedule), day, facts),
+        gaps=_gaps(work, _sites(work, person, day, facts), day, facts),
         holiday=_holiday(work, person.site_id, day),
         kept=attendance.get(session, person.employee_id, day),
         corrections=_corrections(work, person.employee_id, day),
@@ -122,6 +122,11 @@ def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:
         )
         for each in events.of_day(session, employee_id, day)
     ]
+
+
+def _sites(work: UnitOfWork, person: Person, day: date, facts: DayFacts) -> set[str]:
+    as_of, unseen_after = facts.as_of, facts.merge_gap
+    return sites_of_day(work, person, day, facts.schedule, as_of=as_of, unseen_after=unseen_after)
 
 
 def _gaps(work: UnitOfWork, site_ids: Iterable[str], day: date, facts: DayFacts) -> list[Blind]:

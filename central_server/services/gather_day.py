@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -94,7 +94,7 @@ def facts_of_days(
     here = presence.by_id(session, {employee_id for employee_id, _ in days})
     zones = _timezones(session, seen, days.keys(), cast)
     watched = _Watched(session, seen, cast, zones)
-    watched.look_around(days)
+    watched.look_around(days, rules.unseen_after)
     nothing = DaySeen()
     for (employee_id, day), complete_to in days.items():
         person, schedule = cast.people[employee_id], cast.schedules[employee_id]
@@ -108,7 +108,7 @@ def facts_of_days(
             seen_at=of_day.seen_at,
             punches=of_day.punches,
             corrections=said.get((employee_id, day), []),
-            unwatched=watched.gaps(employee_id, day),
+            unwatched=watched.gaps(employee_id, day, complete_to),
             as_of=complete_to,
             is_in_area=now is not None and now.state is State.AVAILABLE and now.business_date == day,
             merge_gap=rules.unseen_after,
@@ -118,13 +118,21 @@ def facts_of_days(
         )
 
 
-def sites_of_day(work: UnitOfWork, person: Person, day: date, schedule: Schedule) -> set[str]:
-    """Return the sites whose watch counts for a person-day."""
+def sites_of_day(
+    work: UnitOfWork,
+    person: Person,
+    day: date,
+    schedule: Schedule,
+    *,
+    as_of: datetime,
+    unseen_after: timedelta,
+) -> set[str]:
+    """Return the sites whose watch counts for a person-day. as_of: how far the record is complete."""
     cast = Cast({person.employee_id: person}, {person.employee_id: schedule})
     whose = (person.employee_id, day)
     seen = seen_on(work.session, [whose])
     watched = _Watched(work.session, seen, cast, _timezones(work.session, seen, [whose], cast))
-    watched.look_around([whose])
+    watched.look_around({whose: as_of}, unseen_after)
     return watched.sites(*whose)
 
 
@@ -176,23 +184,25 @@ class _Watched:
         self._lately: dict[PersonDay, set[str]] = {}
         self._shift_days: dict[tuple[int, str, date], ShiftDay | None] = {}
 
-    def look_around(self, days: Iterable[PersonDay]) -> None:
+    def look_around(self, days: Mapping[PersonDay, datetime], unseen_after: timedelta) -> None:
         """Note at which other sites people may have been without being seen, as they were there lately.
 
         Only of those who seem to be missing, or late, and only sites that were dark: else it changes nothing.
         """
         wanted: dict[PersonDay, set[str]] = {}
-        for employee_id, day in days:
+        for (employee_id, day), as_of in days.items():
             shift_day, person = self._shift_on(employee_id, day), self._cast.people[employee_id]
             of_day = self._seen.get((employee_id, day))
             first_at = of_day.first_at if of_day else None
             if shift_day is None or person.punches_on(day) or (first_at and first_at <= shift_day.starts_at):
                 continue
-            if dark := self._watch.dark_sites(shift_day) - self.sites(employee_id, day):
+            dark = self._watch.dark_sites(shift_day, as_of, unseen_after)
+            if dark := dark - self.sites(employee_id, day):
                 wanted[employee_id, day] = dark
         self._lately = sites_lately(self._session, wanted) if wanted else {}
 
-    def gaps(self, employee_id: str, day: date) -> list[Interval]:
+    def gaps(self, employee_id: str, day: date, as_of: datetime) -> list[Interval]:
+        """Return the gaps around the person's shift as far as the record is complete."""
         shift_day, person = self._shift_on(employee_id, day), self._cast.people[employee_id]
         if shift_day is None:
             return []
@@ -200,7 +210,9 @@ class _Watched:
         last_seen = None
         if of_day and person.status == "resigned":
             last_seen = max((*of_day.seen_at, *(each.at for each in of_day.punches)), default=None)
-        found = [] if person.punches_on(day) else self._watch.gaps(self.sites(employee_id, day), shift_day)
+        found = (
+            [] if person.punches_on(day) else self._watch.gaps(self.sites(employee_id, day), shift_day, as_of)
+        )
         return [*found, *given_up(person, shift_day, last_seen)]
 
     def sites(self, employee_id: str, day: date) -> set[str]:

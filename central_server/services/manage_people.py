@@ -115,11 +115,15 @@ def change_employee(
 def record_consent(
     work: UnitOfWork, employee_id: str, *, text: str, language: str, now: datetime, by: str
 ) -> None:
-    """Keep that the person agreed to face recognition: who recorded it, when, and the words shown."""
+    """Keep that the person agreed to face recognition: who recorded it, when, and the words shown.
+
+    Said once more, it is audited; it has been in force since the first time, and so have the days since.
+    """
     employee = _employee(work, employee_id)
     if employee.status == "resigned":
         raise PersonRefused("consent", "resigned")
-    employee.consent_at, employee.consent_by, employee.consent_withdrawn_at = now, by, None
+    if employee.consent_at is None or employee.consent_withdrawn_at is not None:
+        employee.consent_at, employee.consent_by, employee.consent_withdrawn_at = now, by, None
     note(work, f"user:{by}", "consent.record", employee_id, now=now, text=text, language=language)
 
 

@@ -1,20 +1,24 @@
 """Everything that one evaluation of a site's presence looks at, and what is kept of it until the next."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from central_server.config import RulesConfig
 from central_server.db.stores import coverage, people, presence, shifts
+from central_server.db.stores import roster as stored
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.coverage import AgentFacts, CameraFacts, Proof, SiteCoverage, site_coverage
 from central_server.domain.people import Person
 from central_server.domain.presence import Circumstances, Presence, Reason, State
 from central_server.domain.shifts import Duty, Schedule, Standing
+from central_server.domain.watch import Touched, Watch
 from central_server.domain.whereabouts import Whereabouts
 
 READ_EVERY = timedelta(seconds=30)  # what HR changes acts within this time
-AROUND = timedelta(days=3)  # a leave further away says nothing about now
+ANEW_EVERY = timedelta(minutes=10)  # and everybody is looked at, whatever happened
+_CALM = (Standing.OFF_SHIFT, Standing.ON_LEAVE)  # nobody is missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,13 @@ class Roster:
 
     def add(self, found: Mapping[str, Person], schedules: Mapping[str, Schedule], at: datetime) -> None:
         self.people.update(found)
+        shared: dict[int, object] = {}
         for employee_id in found:
-            kind = _kind(schedules[employee_id], at.date())
+            schedule = schedules[employee_id]
+            if (kind := shared.get(id(schedule))) is None:
+                kind = shared[id(schedule)] = _kind(schedule, at.date())
+                self.schedules.setdefault(kind, schedule)
             self.kinds[employee_id] = kind
-            self.schedules.setdefault(kind, schedules[employee_id])
 
     def schedule_of(self, employee_id: str) -> Schedule:
         return self.schedules[self.kinds[employee_id]]
@@ -77,12 +84,14 @@ class SiteMemory:
     """
 
     roster: Roster | None = None
+    said: stored.Said | None = None  # what HR said, of which the roster was made
     read_at: datetime | None = None
+    made_at: datetime | None = None
     at: datetime | None = None  # the watermark, which goes on from there
-    watch: object = None  # which cameras watched, and since when
+    watch: Watch | None = None  # which cameras watched, and since when
 
     def is_stale(self, now: datetime) -> bool:
-        return self.read_at is None or not timedelta(0) <= now - self.read_at < READ_EVERY
+        return not _is_within(self.read_at, now, READ_EVERY)
 
 
 @dataclass
@@ -141,7 +150,7 @@ class Scene:
     def _proof(self, person: Person, here: Presence | None, judged: Judged) -> Proof:
         """Return over which time the person would have been seen, wherever they may have been."""
         is_seen_today = here is not None and here.business_date == judged.today
-        if not is_seen_today and judged.duty.standing in (Standing.OFF_SHIFT, Standing.ON_LEAVE):
+        if not is_seen_today and judged.duty.standing in _CALM:
             return Proof(self.coverage.site_since)  # nothing is held against anybody: the site is not blind
         given = self.roster.given.get(person.employee_id, frozenset())
         if here is None:
@@ -170,26 +179,29 @@ def look_at(
     at = _not_back(covered.watermark, memory.at, now) or now
     if covered.watermark is not None:
         memory.at = at
-    is_new, watch = memory.is_stale(now), _watch(covered)
-    is_due_only = not is_new and watch == memory.watch
+    watch = Watch.of(covered)
+    touched, memory.watch = watch.touched(memory.watch), watch
+    is_reading = memory.roster is None or memory.is_stale(now)
+    roster, changed = _roster(work, site_id, rules, memory, at=at, now=now)
+    who = None
+    if changed is not None and touched is not None:
+        who = {*also, *changed, *_concerned(work, site_id, touched, roster, at)}
+    if who is not None and len(who) > MOST_IN_A_QUESTION:
+        who = None  # to ask for everybody is quicker
     presences, checks = presence.of_site_with_checks(
-        work.session, site_id, due_at=at if is_due_only else None, also=also
+        work.session, site_id, due_at=None if who is None else at, also=who or ()
     )
-    memory.watch = watch
-    newcomers: dict[str, Person] = {}
-    if memory.roster is None or is_new:
-        memory.roster, newcomers = _roster(work, site_id, rules, presences, at)
-        memory.read_at = now
-    _add(work, memory.roster, presences.keys() - memory.roster.people.keys(), rules, at)
+    _add(work, roster, presences.keys() - roster.people.keys(), rules, at)
+    new = stored.newcomers(work.session, site_id) if is_reading else set()
     return Scene(
         at=at,
         now=now,
         coverage=covered,
-        roster=memory.roster,
+        roster=roster,
         rules=rules,
         presences=presences,
         check_at=checks,
-        newcomers=newcomers,
+        newcomers={each: roster.people[each] for each in sorted(new & roster.people.keys())},
     )
 
 
@@ -202,22 +214,54 @@ def read_again(work: UnitOfWork, scene: Scene, employee_ids: Collection[str]) ->
     _add(work, roster, employee_ids, scene.rules, scene.at)
 
 
+def _concerned(
+    work: UnitOfWork, site_id: str, touched: Touched, roster: Roster, at: datetime
+) -> Iterator[str]:
+    """Yield of whom something else can be said since cameras failed, or are back."""
+    if not touched.places and not touched.is_whole_site:
+        return
+    cameras = touched.cameras
+    for employee_id, camera_id, day, zones in presence.not_plainly_there(work.session, site_id, cameras):
+        if camera_id in cameras or employee_id not in roster.people:
+            yield employee_id
+            continue
+        judged = roster.judge(employee_id, at)
+        if day != judged.today and judged.duty.standing in _CALM:
+            continue  # of them the cameras need not prove anything
+        if touched.concerns(zones, roster.given.get(employee_id, frozenset()), judged.today):
+            yield employee_id
+
+
 def _roster(
-    work: UnitOfWork, site_id: str, rules: RulesConfig, presences: Mapping[str, Presence], at: datetime
-) -> tuple[Roster, dict[str, Person]]:
+    work: UnitOfWork, site_id: str, rules: RulesConfig, memory: SiteMemory, *, at: datetime, now: datetime
+) -> tuple[Roster, Collection[str] | None]:
+    """Return what HR says now, and of whom it says something else than before; None: of anybody."""
+    roster, before = memory.roster, memory.said
+    if roster is not None and not memory.is_stale(now):
+        return roster, ()
+    said = stored.said(work.session, site_id, at)
+    memory.said, memory.read_at = said, now
+    is_old = not _is_within(memory.made_at, now, ANEW_EVERY)
+    if roster is None or before is None or is_old or said.rules != before.rules:
+        memory.roster, memory.made_at = _new_roster(work, said, rules, at), now
+        return memory.roster, None
+    changed = said.changed(before)
+    for employee_id in changed:
+        roster.people.pop(employee_id, None)
+    _add(work, roster, changed & said.people.keys(), rules, at)
+    return roster, changed
+
+
+def _new_roster(work: UnitOfWork, said: stored.Said, rules: RulesConfig, at: datetime) -> Roster:
     session = work.session
-    at_home = people.of_site(session, site_id)
-    away = presence.elsewhere(session, site_id)
-    here = {key: each for key, each in at_home.items() if key not in away}
+    here = {employee_id: people.person_of(row) for employee_id, row in said.people.items()}
     roster = Roster(
         given=people.given_zones(session),
         zone_thresholds=coverage.thresholds(session),
         role_thresholds=coverage.role_thresholds(session),
     )
-    here |= people.by_id(session, presences.keys() - at_home.keys())
     roster.add(here, shifts.schedules(session, here, day_cutoff=rules.day_cutoff), at)
-    newcomers = {key: each for key, each in here.items() if key not in presences and each.status == "active"}
-    return roster, newcomers
+    return roster
 
 
 def _add(
@@ -235,18 +279,16 @@ def _not_back(watermark: datetime | None, before: datetime | None, now: datetime
     return max(watermark, before)
 
 
-def _watch(covered: SiteCoverage) -> object:
-    """Return what must be the same for the passing of time to be all that has happened. To the second:
-    a clock that is corrected again and again moves an instant by a few milliseconds.
-    """
-    since = {camera: each.replace(microsecond=0) for camera, each in covered.watching.items()}
-    return since, covered.zones, covered.is_held, covered.watermark is None
+def _is_within(since: datetime | None, now: datetime, span: timedelta) -> bool:
+    return since is not None and timedelta(0) <= now - since < span
 
 
 def _kind(schedule: Schedule, today: date) -> object:
     """Return what people have in common of whom the same is expected these days."""
     leaves = tuple(
-        each for each in schedule.leaves if each.last_on >= today - AROUND and each.first_on <= today + AROUND
+        each
+        for each in schedule.leaves
+        if each.last_on >= today - stored.AROUND and each.first_on <= today + stored.AROUND
     )
     assigned = tuple(
         (id(each.shift), id(each.rotation), each.is_own, each.valid_from, each.valid_to)

@@ -1,15 +1,15 @@
 """When somebody could have come or gone unseen: at every site where they may have been on their day."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central_server.db.models import Event, Site
+from central_server.db.models import Event
 from central_server.db.stores import coverage
 from central_server.db.stores.person_days import MOST_IN_A_QUESTION, PersonDay
-from central_server.domain.intervals import Interval, joined
+from central_server.domain.intervals import Interval, joined, total
 from central_server.domain.people import Person
 from central_server.domain.shifts import DAY, ShiftDay
 from central_server.domain.whereabouts import LATELY
@@ -21,24 +21,34 @@ class Watch:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._known: dict[tuple[str, datetime, datetime], list[Interval]] = {}
-        self._sites: list[str] | None = None
+        self._dark: dict[tuple[datetime, datetime], set[str]] = {}
 
-    def gaps(self, site_ids: Iterable[str], shift_day: ShiftDay) -> list[Interval]:
-        """Return when any of those sites was not watched whole, around a shift."""
-        found = [self._of(site_id, shift_day) for site_id in sorted(site_ids)]
+    def gaps(self, site_ids: Iterable[str], shift_day: ShiftDay, as_of: datetime) -> list[Interval]:
+        """Return when any of those sites was not watched whole, around a shift.
+
+        as_of: how far the record is complete. After it every camera's proof is open, and nothing counts.
+        """
+        found = [self._of(site_id, shift_day, as_of) for site_id in sorted(site_ids)]
         return found[0] if len(found) == 1 else joined(each for gaps in found for each in gaps)
 
-    def dark_sites(self, shift_day: ShiftDay) -> set[str]:
-        """Return the sites that were not watched whole around a shift."""
-        if self._sites is None:
-            self._sites = list(self._session.scalars(select(Site.site_id)))
-        return {each for each in self._sites if self._of(each, shift_day)}
+    def dark_sites(self, shift_day: ShiftDay, as_of: datetime, unseen_after: timedelta) -> set[str]:
+        """Return the sites that went unwatched around a shift for longer than one may be unseen."""
+        until = min(shift_day.closes_at, as_of)
+        window = (shift_day.opens_at, until)
+        if window not in self._dark:
+            span = Interval(shift_day.opens_at, max(until, shift_day.opens_at))
+            perhaps = coverage.perhaps_dark(self._session, span, unseen_after)
+            self._dark[window] = {
+                each for each in perhaps if total(self._of(each, shift_day, as_of)) > unseen_after
+            }
+        return self._dark[window]
 
-    def _of(self, site_id: str, shift_day: ShiftDay) -> list[Interval]:
-        window = (site_id, shift_day.opens_at, shift_day.closes_at)
+    def _of(self, site_id: str, shift_day: ShiftDay, as_of: datetime) -> list[Interval]:
+        if as_of <= shift_day.opens_at:
+            return []
+        window = (site_id, shift_day.opens_at, min(shift_day.closes_at, as_of))
         if window not in self._known:
-            span = Interval(shift_day.opens_at, shift_day.closes_at)
-            self._known[window] = coverage.unwatched(self._session, site_id, span)
+            self._known[window] = coverage.unwatched(self._session, site_id, Interval(*window[1:]))
         return self._known[window]
 
 

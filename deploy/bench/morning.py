@@ -54,6 +54,7 @@ class Morning:
         for _ in range(count):
             self.now += TICK
             self._beat()
+            self._flap()
             self._see()
             took = self._evaluate()
             of_largest.append(took[largest])
@@ -75,6 +76,15 @@ class Morning:
         with UnitOfWork(self.engine) as work:
             well = {"heartbeat_at": self.now, "reported_to": self.now, "state_at": self.now}
             work.session.execute(update(Agent).values(state="online", skew_ms=0, **well))
+
+    def _flap(self) -> None:
+        """Let one camera of each site fail, and the one before watch again."""
+        with UnitOfWork(self.engine) as work:
+            back = {"state": "online", "covered_since": self.now}
+            work.session.execute(update(Camera).where(Camera.state == "offline").values(back))
+            failed = [self.chance.choice(cameras)[0] for cameras in self.force.cameras_of.values()]
+            gone = {"state": "offline", "covered_since": None, "state_at": self.now}
+            work.session.execute(update(Camera).where(Camera.camera_id.in_(failed)).values(gone))
 
     def _see(self) -> None:
         """Record the sightings of five seconds."""

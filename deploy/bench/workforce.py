@@ -108,6 +108,7 @@ class Workforce:
         made = self._watch(engine, chance)
         with UnitOfWork(engine) as work:
             self._correct(work.session, chance)
+            self._blink(work.session, chance)
         engine.dispose()
         return made
 
@@ -115,6 +116,7 @@ class Workforce:
 
     def _places(self, session: Session) -> None:
         known = datetime.combine(self.day - 60 * DAY, time(), UTC)
+        watched_to = datetime.combine(self.day + 2 * DAY, time(), UTC)
         for site_id, (timezone, _) in SITES.items():
             session.add(models.Site(site_id=site_id, name=site_id.title(), timezone=timezone))
         session.flush()
@@ -147,7 +149,12 @@ class Workforce:
             session.flush()
             session.add(
                 models.Camera(
-                    camera_id=camera_id, agent_id=agent_id, site_id=site_id, zone_id=zone_id, name=camera_id
+                    camera_id=camera_id,
+                    agent_id=agent_id,
+                    site_id=site_id,
+                    zone_id=zone_id,
+                    name=camera_id,
+                    proven_to=watched_to,
                 )
             )
             self.cameras_of.setdefault(site_id, []).append((camera_id, agent_id, zone_id))
@@ -232,6 +239,17 @@ class Workforce:
                         made_at=datetime.combine(self.day + DAY, time(), UTC),
                     )
                 )
+
+    def _blink(self, session: Session, chance: Random) -> None:
+        """Let every camera fail once in the day, for a few minutes."""
+        midnight = datetime.combine(self.day, time(), UTC)
+        for site_id, cameras in self.cameras_of.items():
+            for camera_id, _, zone_id in cameras:
+                starts_at = midnight + timedelta(seconds=chance.randrange(86_400))
+                ends_at = starts_at + timedelta(seconds=chance.randrange(10, 600))
+                where = {"camera_id": camera_id, "site_id": site_id, "zone_id": zone_id}
+                gap = models.CoverageGap(**where, starts_at=starts_at, ends_at=ends_at, reason="timeout")
+                session.add(gap)
 
     # -- what was seen --------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from central_server.db import models
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.correct_attendance import DayValues, correct_day
+from central_server.services.manage_people import record_consent
 from central_server.services.recompute_attendance import recompute_days
 from central_server.services.resign_employee import resign_employee, withdraw_consent
 from tests import builders, day_world
@@ -110,3 +111,28 @@ def test_what_hr_says_last_counts_though_the_clock_was_set_back(plant):
             )  # fmt: skip
             recompute_days(work, {("EMP001", MONDAY)}, builders.the_rules(), now=said_at)
     assert the_day(plant).status == "leave"
+
+
+def test_nobody_was_absent_or_late_before_the_face_was_enrolled(plant):
+    """On record and with consent since Monday; an agent took the photo on Wednesday at ten."""
+    wednesday = MONDAY + timedelta(days=2)
+    with UnitOfWork(plant) as work:
+        builders.an_employee(work.session, "NEW", is_enrolled=False)
+    day_world.close(plant, at("22:00"))
+    with UnitOfWork(plant) as work:
+        builders.a_template(work.session, "NEW", created_at=at("10:00", day=wednesday))
+    for seq, clock in enumerate(("10:05", "17:05"), start=1):
+        moment = at(clock, day=wednesday)
+        day_world.record(plant, [builders.an_event(seq, "NEW", moment)], now=moment)
+    day_world.close(plant, at("22:00", day=wednesday))
+    [row] = day_world.every(plant, models.Attendance, employee_id="NEW")
+    assert (row.business_date, row.status, row.late_min) == (wednesday, "present", 0)
+
+
+def test_consent_recorded_again_does_not_begin_anew(plant):
+    """He came late; at noon HR records his consent once more, and he was late all the same."""
+    day_world.see(plant, "08:45", "17:00")
+    with UnitOfWork(plant) as work:
+        record_consent(work, "EMP001", text="…", language="id", now=at("12:00"), by="hr")
+    day_world.close(plant, at("22:00"))
+    assert (the_day(plant).status, the_day(plant).late_min) == ("late", 45)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Agent, Alert, Attendance, Camera, EmployeeZone, Notification, Presence
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.alerts import PastAlert, contradiction
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.recompute_attendance import recompute_days_due
 from central_server.services.record_event import Delivery, record_deliveries
@@ -195,8 +195,7 @@ def test_an_agent_that_comes_back_after_a_day(plant):
     # The day is closed without the yard.
     tuesday = EIGHT + timedelta(hours=25)
     builders.all_healthy(plant, tuesday)
-    with UnitOfWork(plant) as work:
-        close_due_days(work, "plant", builders.the_rules(), now=tuesday)
+    close_in_portions(plant, "plant", builders.the_rules(), now=tuesday)
     before = {each.employee_id: each for each in rows(plant, Attendance) if each.business_date == MONDAY}
     assert before["EMP101"].status == "incomplete"
     assert not before["EMP101"].is_provisional

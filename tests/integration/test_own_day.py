@@ -57,3 +57,28 @@ def test_of_others_they_do_and_an_administrator_may_do_it_for_them(world):
     assert post(world.client("admin"), f"{OWN}/overtime", body).status_code == 302
     made = {(each.employee_id, each.made_by) for each in world.rows(models.AttendanceCorrection)}
     assert made == {("EMP001", "hr"), ("EMP003", "admin")}
+
+
+def test_what_an_employee_says_stands_in_one_place(world):
+    """The audit tells who noted and who answered it; the words may tell of illness, and stay with the day."""
+    post(world.client("supervisor"), f"/attendance/{DAY}/EMP001/dispute", {"words": "I was at the clinic"})
+    number = next(each.id for each in world.rows(models.Dispute) if each.employee_id == "EMP001")
+    post(world.client("hr"), f"/attendance/{DAY}/EMP001/dispute/{number}", {"answer": "The clinic agrees"})
+    kept = [each for each in world.rows(models.AuditLog) if each.action.startswith("dispute.")]
+    assert [(each.actor, each.detail) for each in kept] == [
+        ("user:supervisor", {"dispute": number}),
+        ("user:hr", {"dispute": number}),
+    ]
+    [said] = [each for each in world.rows(models.Dispute) if each.id == number]
+    assert (said.words, said.answer) == ("I was at the clinic", "The clinic agrees")
+
+
+def test_nobody_is_absent_in_a_day_to_come(world):
+    """A report or an approval asked for of a day to come works nothing out, and leaves no row behind."""
+    coming = (datetime.now(UTC) + timedelta(days=3)).date()
+    for day in (coming, "2099-12-31"):
+        assert world.client("supervisor").get(f"/attendance/day.pdf?date={day}").status_code == 404
+        body = TRIES[f"{OWN}/overtime"]
+        assert post(world.client("admin"), f"/attendance/{day}/EMP001/overtime", body).status_code == 302
+    assert world.rows(models.Attendance) == []
+    assert world.rows(models.AttendanceCorrection) == []

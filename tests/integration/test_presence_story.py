@@ -24,7 +24,7 @@ from central_server.db.models import (
 )
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.carry_out_recompute import carry_out
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.plan_recompute import plan_recompute
 from central_server.services.record_event import record_events
@@ -365,8 +365,7 @@ def test_the_day_closes_once_everything_is_reported(plant):
 
 def close(engine: Engine, now: datetime) -> None:
     builders.all_healthy(engine, now)
-    with UnitOfWork(engine) as work:
-        close_due_days(work, "plant", builders.the_rules(), now=now)
+    close_in_portions(engine, "plant", builders.the_rules(), now=now)
 
 
 def test_seen_at_another_site_is_available_there(plant):

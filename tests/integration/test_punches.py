@@ -14,7 +14,7 @@ from central_server.db.stores import people
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services import give_badge, identify_holder
 from central_server.services.build_report import daily_report
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.manage_kiosks import (
     LINK_LIFE,
@@ -106,8 +106,7 @@ def test_dead_cameras_do_not_matter_to_who_punches(world):
     assert world.presence("TIO").reason == "not_arrived"
     day = world.attendance()
     assert (day.status, day.late_min, day.is_verified) == ("late", 60, True)
-    with UnitOfWork(world.engine) as work:
-        close_due_days(work, "plant", the_rules(), now=EIGHT + 16 * HOUR)
+    close_in_portions(world.engine, "plant", the_rules(), now=EIGHT + 16 * HOUR)
     absent = world.attendance("TIO")
     assert (absent.status, absent.is_provisional, absent.is_verified) == ("absent", False, True)
 
@@ -117,8 +116,7 @@ def test_a_forgotten_out_is_incomplete(world):
     world.punch(EIGHT, is_in=True)
     evaluate(world, EIGHT + 15 * HOUR)
     assert (world.presence().state, world.presence().is_punched_in) == ("off", False)
-    with UnitOfWork(world.engine) as work:
-        close_due_days(work, "plant", the_rules(), now=EIGHT + 16 * HOUR)
+    close_in_portions(world.engine, "plant", the_rules(), now=EIGHT + 16 * HOUR)
     day = world.attendance()
     assert (day.status, day.work_seconds, day.is_provisional) == ("incomplete", None, False)
 

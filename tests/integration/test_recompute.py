@@ -15,7 +15,7 @@ from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
 from central_server.services.carry_out_recompute import Written, carry_out
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.plan_recompute import Plan, plan_recompute, portions_of
 from central_server.services.push_attendance import queue_day, queue_revisions
 from central_server.services.record_event import record_events
@@ -116,9 +116,10 @@ def test_days_close_once_every_box_has_told_what_it_saw(plant):
     builders.all_healthy(plant, night)
     with UnitOfWork(plant) as work:
         work.session.execute(update(Agent).where(Agent.agent_id == "gone").values(reported_to=EIGHT))
-        assert close_due_days(work, "plant", RULES, now=night) == []
+    assert close_in_portions(plant, "plant", RULES, now=night) == []
+    with UnitOfWork(plant) as work:
         work.session.execute(update(Agent).where(Agent.agent_id == "gone").values(revoked_at=night))
-        assert MONDAY in close_due_days(work, "plant", RULES, now=night)
+    assert MONDAY in close_in_portions(plant, "plant", RULES, now=night)
 
 
 def test_a_report_of_a_day_that_is_over_names_the_box_it_waits_for(plant):

@@ -77,13 +77,13 @@ def test_the_report_says_who_was_there_and_for_how_long(plant, tmp_path):
         "digest": "",
     }
     text = "\n".join(page.extract_text() for page in PdfReader(run.pdf_path).pages)
-    for words in ("Pabrik Satu", "Senin, 23 November 2026", "Budi Santoso", "08:30", "Telat", "Absen",
-                  "17 j 30 m", "SEMENTARA", "Ratna Kusuma", "Halaman 1 dari 1"):  # fmt: skip
+    for words in ("Pabrik Satu", "Senin, 23 November 2026", "Budi Santoso", "08:30", "Terlambat",
+                  "Tidak hadir", "17 j 30 m", "SEMENTARA", "Ratna Kusuma", "Halaman 1 dari 1"):  # fmt: skip
         assert words in text.replace("\u00a0", " ")
     rows = list(csv.DictReader(io.StringIO(Path(run.csv_path).read_text("utf-8-sig"))))
     assert [(row["Kode"], row["Status"], row["Masuk"], row["Jam kerja"]) for row in rows] == [
-        ("EMP003", "Absen", "", ""),
-        ("EMP002", "Telat", "08:30", "8.5"),
+        ("EMP003", "Tidak hadir", "", ""),
+        ("EMP002", "Terlambat", "08:30", "8.5"),
         ("EMP001", "Hadir", "08:00", "9.0"),
     ]
 

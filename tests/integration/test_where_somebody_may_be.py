@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from central_server.db.models import (
     Agent,
     Alert,
+    AttendanceCorrection,
     Camera,
     Employee,
     EmployeeZone,
@@ -268,7 +269,7 @@ def test_nobody_can_be_told_and_the_alert_says_so(plant):
         assert alert.supervisor_name == ""
 
 
-@pytest.mark.parametrize("why", ["leave", "trip", "not arrived"])
+@pytest.mark.parametrize("why", ["leave", "trip", "not arrived", "HR said absent", "HR said leave"])
 def test_a_superior_who_is_not_at_work_is_passed_over(plant, why):
     """The next level is told instead."""
     with UnitOfWork(plant) as work:
@@ -276,6 +277,13 @@ def test_a_superior_who_is_not_at_work_is_passed_over(plant, why):
         builders.a_supervisor(work.session, "EMP901", of="EMP900", name="Rina", phone="6281200000002")
         if why == "not arrived":
             builders.a_template(work.session, "EMP900")
+        elif why.startswith("HR"):
+            for after in ("present", why.split()[-1]):  # the last word counts
+                said = {"field": "status", "after": after, "reason": "", "made_by": "hr", "made_at": EIGHT}
+                work.session.add(
+                    AttendanceCorrection(employee_id="EMP900", business_date=builders.MONDAY, **said)
+                )
+                work.session.flush()
         else:
             kind = "trip" if why == "trip" else "annual"
             leave = Leave(employee_id="EMP900", kind=kind, first_on=builders.MONDAY, last_on=builders.MONDAY)

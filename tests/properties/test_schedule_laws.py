@@ -120,8 +120,8 @@ def test_nothing_changes_before_the_next_change(schedule, day, millisecond, part
     """What is expected, and the day that a moment counts for, stay until the instant that is told."""
     moment = at(day, schedule.timezone, millisecond)
     change = schedule.next_change(moment)
-    between = moment + (change - moment) * part
     assert moment < change
+    between = min(moment + (change - moment) * part, change - timedelta(microseconds=1))
     assert schedule.duty_at(between) == schedule.duty_at(moment)
     assert schedule.business_date(between) == schedule.business_date(moment)
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from central_server.domain.escalation import Passed, PassedOver, escalation_for, supervisor_for
+from central_server.domain.escalation import Passed, PassedOver, escalation_for
 from central_server.domain.people import Link, Person, Recipient
 
 DAY = date(2026, 11, 23)
@@ -19,7 +19,7 @@ def a_person(code: str, **more) -> Person:
 
 def told(*links: Link, hr=(HR,), **people) -> str | None:
     everybody = {code: a_person(code, **more) for code, more in people.items()}
-    found = supervisor_for("e1", links, everybody, on=DAY, hr=hr)
+    found = escalation_for("e1", links, everybody, on=DAY, hr=hr).chosen
     return found and (found.employee_id or found.name)
 
 

@@ -1,20 +1,39 @@
 """Attendance: one row a person-day, and the corrections laid over it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Attendance as Row
 from central_server.db.models import AttendanceCorrection, HrisPush
-from central_server.db.stores.person_days import PersonDay, blocks
+from central_server.db.stores.person_days import PersonDay, blocks, on_days
+from central_server.db.stores.plain_rows import plain_rows
 from central_server.domain.attendance import Attendance, Correction, Status
 
 GROWS_FOR = timedelta(hours=1)  # a revision, since its last change
 _FIELDS = tuple(Attendance.__dataclass_fields__)
 _COLUMNS = tuple(getattr(Row, name) for name in _FIELDS)
+_ON_DAYS = select(*_COLUMNS).where(*on_days(Row))
+_WHOLE = select(Row.id, *_COLUMNS, Row.revision, Row.changes, Row.updated_at).where(*on_days(Row))
+_WRITTEN = (*_FIELDS, "revision", "changes", "updated_at")
+_WRITE = (
+    update(Row.__table__)
+    .where(Row.__table__.c.id == bindparam("row_id"))
+    .values({name: bindparam(name) for name in _WRITTEN})
+)
+_SAID = (
+    select(
+        *(
+            getattr(AttendanceCorrection, each)
+            for each in ("employee_id", "business_date", "field", "after", "made_at")
+        )
+    )
+    .where(*on_days(AttendanceCorrection))
+    .order_by(AttendanceCorrection.id)
+)
 
 
 def get(session: Session, employee_id: str, day: date) -> Attendance | None:
@@ -32,8 +51,7 @@ def of_days(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, At
     """Return the rows of those person-days, as far as there are any."""
     found: dict[PersonDay, Attendance] = {}
     for employee_ids, dates in blocks(days):
-        wanted = select(*_COLUMNS).where(Row.employee_id.in_(employee_ids), Row.business_date.in_(dates))
-        for row in session.execute(wanted):
+        for row in plain_rows(session, _ON_DAYS, {"people": employee_ids, "dates": dates}):
             day = _from_columns(tuple(row))
             found[day.employee_id, day.business_date] = day
     return found
@@ -51,21 +69,35 @@ def put_all(session: Session, days: Sequence[Attendance], *, now: datetime) -> i
     piece by piece, as when an agent sends a backlog, is one revision.
     """
     rows = _rows(session, [(each.employee_id, each.business_date) for each in days])
-    changed: list[tuple[Row, dict[str, Any], dict[str, list[Any]]]] = []
-    new = 0
+    new: list[dict[str, Any]] = []
+    changed: list[tuple[Any, dict[str, Any], dict[str, list[Any]]]] = []
     for day in days:
         values = {name: getattr(day, name) for name in _FIELDS} | {"status": day.status.value}
         row = rows.get((day.employee_id, day.business_date))
         if row is None:
-            session.add(Row(**values, revision=1, changes={}, updated_at=now))
-            new += 1
+            new.append(values | {"revision": 1, "changes": {}, "updated_at": now})
         elif changes := _changes(row, values):
             changed.append((row, values, changes))
     pushed = _pushed(session, [row for row, _, _ in changed if not _is_told(row, now)])
-    for row, values, changes in changed:
-        _change(row, values, changes, is_told=_is_told(row, now) or _key(row) in pushed)
-        row.updated_at = now
-    return new + len(changed)
+    written = [
+        values
+        | _revised(row, changes, is_told=_is_told(row, now) or _key(row) in pushed)
+        | {"row_id": row.id, "updated_at": now}
+        for row, values, changes in changed
+    ]
+    if new:
+        session.connection().execute(insert(Row.__table__), new)
+    if written:
+        session.connection().execute(_WRITE, written)
+        _forget(session)
+    return len(new) + len(written)
+
+
+def _forget(session: Session) -> None:
+    """Let rows that somebody holds be read again when they are asked."""
+    for each in session.identity_map.values():
+        if isinstance(each, Row):
+            session.expire(each)
 
 
 def differences(before: Attendance | None, after: Attendance) -> dict[str, tuple[Any, Any]]:
@@ -80,7 +112,7 @@ def differences(before: Attendance | None, after: Attendance) -> dict[str, tuple
     }
 
 
-def _changes(row: Row, values: dict[str, Any]) -> dict[str, list[Any]]:
+def _changes(row: Any, values: dict[str, Any]) -> dict[str, list[Any]]:
     return {
         name: [_plain(getattr(row, name)), _plain(value)]
         for name, value in values.items()
@@ -88,13 +120,14 @@ def _changes(row: Row, values: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-def _change(row: Row, values: dict[str, Any], changes: dict[str, list[Any]], *, is_told: bool) -> None:
+def _revised(row: Any, changes: dict[str, list[Any]], *, is_told: bool) -> dict[str, Any]:
+    """Return which revision the row becomes by what changed, and what that revision tells."""
     if is_told:
-        row.revision, row.changes = row.revision + 1, changes
-    elif row.revision > 1:  # it goes on growing
-        row.changes = {**changes, **{name: _grown(row.changes, name, changes) for name in row.changes}}
-    for name, value in values.items():
-        setattr(row, name, value)
+        return {"revision": row.revision + 1, "changes": changes}
+    if row.revision > 1:  # it goes on growing
+        grown = {name: _grown(row.changes, name, changes) for name in row.changes}
+        return {"revision": row.revision, "changes": {**changes, **grown}}
+    return {"revision": row.revision, "changes": row.changes}
 
 
 def corrections(session: Session, employee_id: str, day: date) -> list[Correction]:
@@ -105,10 +138,7 @@ def corrections_of(session: Session, days: Collection[PersonDay]) -> dict[Person
     """Return what HR says of those person-days, each in the order in which it was said."""
     found: dict[PersonDay, list[Correction]] = {}
     for employee_ids, dates in blocks(days):
-        wanted = select(AttendanceCorrection).where(
-            AttendanceCorrection.employee_id.in_(employee_ids), AttendanceCorrection.business_date.in_(dates)
-        )
-        for row in session.scalars(wanted.order_by(AttendanceCorrection.id)):
+        for row in plain_rows(session, _SAID, {"people": employee_ids, "dates": dates}):
             of_day = found.setdefault((row.employee_id, row.business_date), [])
             # What is said later counts, also when the clock was set back meanwhile.
             made_at = max(row.made_at, of_day[-1].made_at) if of_day else row.made_at
@@ -126,25 +156,25 @@ def _row(session: Session, employee_id: str, day: date) -> Row | None:
     return session.scalar(select(Row).where(Row.employee_id == employee_id, Row.business_date == day))
 
 
-def _is_told(row: Row, now: datetime) -> bool:
+def _is_told(row: Any, now: datetime) -> bool:
     """Tell whether somebody may have looked at the row as it is: it is final, and not just being revised."""
     is_growing = row.revision > 1 and now - row.updated_at <= GROWS_FOR
     return not row.is_provisional and not is_growing
 
 
-def _rows(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, Row]:
-    found: dict[PersonDay, Row] = {}
+def _rows(session: Session, days: Collection[PersonDay]) -> dict[PersonDay, Any]:
+    found: dict[PersonDay, Any] = {}
     for employee_ids, dates in blocks(days):
-        wanted = select(Row).where(Row.employee_id.in_(employee_ids), Row.business_date.in_(dates))
-        found |= {(row.employee_id, row.business_date): row for row in session.scalars(wanted)}
+        rows = plain_rows(session, _WHOLE, {"people": employee_ids, "dates": dates})
+        found |= {(row.employee_id, row.business_date): row for row in rows}
     return found
 
 
-def _key(row: Row) -> tuple[str, date, int]:
+def _key(row: Any) -> tuple[str, date, int]:
     return row.employee_id, row.business_date, row.revision
 
 
-def _pushed(session: Session, rows: Iterable[Row]) -> set[tuple[str, date, int]]:
+def _pushed(session: Session, rows: Sequence[Any]) -> set[tuple[str, date, int]]:
     """Return which revisions of those rows have been given to an HRIS."""
     days = [(row.employee_id, row.business_date) for row in rows]
     found: set[tuple[str, date, int]] = set()

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Executable, bindparam, func, literal, or_, select
 from sqlalchemy.orm import Session
 
+from central_server.db.base import Instant
 from central_server.db.models import (
     Agent,
     Attendance,
@@ -19,6 +20,7 @@ from central_server.db.models import (
     Zone,
 )
 from central_server.db.stores import first_watch
+from central_server.db.stores.plain_rows import plain_rows
 from central_server.domain.coverage import (
     LONG_AGO,
     AgentFacts,
@@ -55,15 +57,77 @@ _CAMERA = (
     Camera.covered_since,
 )
 
+_SITE, _START, _END = bindparam("site"), bindparam("start", type_=Instant), bindparam("end", type_=Instant)
+_HEARD = select(*_AGENT).where(Agent.revoked_at.is_(None))
+_AGENTS_OF, _AGENTS_BUT = _HEARD.where(Agent.site_id == _SITE), _HEARD.where(Agent.site_id != _SITE)
+_WITH_ZONES = select(*_CAMERA, Zone.name.label("zone_name"), Zone.is_public).outerjoin(
+    Zone, Camera.zone_id == Zone.zone_id
+)
+_CAMERAS_OF = _WITH_ZONES.where(Camera.site_id == _SITE)
+_CAMERAS_BUT = _WITH_ZONES.where(Camera.site_id != _SITE)
+_PICTURES = select(Agent.health["picture_zones"]).where(Agent.revoked_at.is_(None))
+_ENDED = (  # gaps with a part in a span of time
+    select(
+        CoverageGap.camera_id,
+        CoverageGap.zone_id,
+        CoverageGap.starts_at,
+        CoverageGap.ends_at,
+        CoverageGap.reason,
+    )
+    .where(CoverageGap.site_id == _SITE, CoverageGap.ends_at > _START, CoverageGap.starts_at < _END)
+    .where(CoverageGap.reason != NEW)
+    .order_by(CoverageGap.starts_at, CoverageGap.id)
+)
+_OPEN = (  # and those that have not ended, but where the box was taken away
+    select(Camera.camera_id, Camera.zone_id, Camera.proven_to, Agent.revoked_at, literal(""))
+    .join(Agent, Agent.agent_id == Camera.agent_id)
+    .where(Camera.site_id == _SITE, Camera.state != "disabled", Camera.proven_to < _END)
+    .where(or_(Agent.revoked_at.is_(None), Agent.revoked_at > _START))
+)
+_CAMERAS_AND_BOXES = (
+    select(
+        Camera.camera_id,
+        Camera.zone_id,
+        Camera.state,
+        Camera.state_at,
+        Camera.proven_to,
+        Agent.revoked_at,
+    )
+    .join(Agent, Agent.agent_id == Camera.agent_id)
+    .where(Camera.site_id == _SITE)
+    .order_by(Camera.camera_id)
+)
+_BEGAN_LATER = select(CoverageGap.id).where(
+    CoverageGap.site_id == _SITE, CoverageGap.reason == NEW, CoverageGap.ends_at > _START
+)
+_NOT_WATCHING = (  # cameras of which more must be asked, even when none of them failed
+    select(Camera.camera_id)
+    .join(Agent, Agent.agent_id == Camera.agent_id)
+    .where(Camera.site_id == _SITE)
+    .where(
+        or_(
+            Camera.proven_to.is_(None),
+            Camera.state == "disabled",
+            Agent.revoked_at.is_not(None),
+            _BEGAN_LATER.exists(),
+        )
+    )
+    .limit(1)
+)
+_MARKED = select(Zone.zone_id, Zone.is_entrance, Zone.is_public).where(
+    Zone.site_id == _SITE, or_(Zone.is_entrance, Zone.is_public)
+)
+_PLACES = select(Camera.camera_id, Camera.zone_id).where(Camera.site_id == _SITE)
+
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
     """Return the agents of a site that have not been revoked."""
-    return _agents(session, Agent.site_id == site_id)
+    return _agents(session, _AGENTS_OF, site_id)
 
 
 def cameras(session: Session, site_id: str) -> list[CameraFacts]:
     """Return the cameras of a site, with their zones."""
-    return _cameras(session, Camera.site_id == site_id)
+    return _cameras(session, _CAMERAS_OF, site_id)
 
 
 def of_site(
@@ -76,19 +140,17 @@ def of_site(
 def of_others(session: Session, site_id: str, now: datetime) -> SiteCoverage:
     """Return what the cameras of all other sites prove at now, together."""
     return site_coverage(
-        _agents(session, Agent.site_id != site_id), _cameras(session, Camera.site_id != site_id), now
+        _agents(session, _AGENTS_BUT, site_id), _cameras(session, _CAMERAS_BUT, site_id), now
     )
 
 
 def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
     """Return when each camera that should have watched did not, within a span of time; open gaps, too."""
-    columns = (Camera.camera_id, Camera.zone_id, Camera.state, Camera.state_at, Camera.proven_to)
-    rows = session.execute(
-        select(*columns, Agent.revoked_at)
-        .join(Agent, Agent.agent_id == Camera.agent_id)
-        .where(Camera.site_id == site_id)
-        .order_by(Camera.camera_id)
-    ).all()
+    asked = {"site": site_id, "start": span.start, "end": span.end}
+    broken = [*plain_rows(session, _ENDED, asked), *plain_rows(session, _OPEN, asked)]
+    if not broken and not plain_rows(session, _NOT_WATCHING, asked):
+        return []  # as a rule; which cameras are decisive need not be asked then
+    rows = plain_rows(session, _CAMERAS_AND_BOXES, asked)
     is_decisive = _decides(session, site_id, rows)
 
     def gap(camera_id: str, zone_id: str | None, start: datetime, end: datetime, reason: str) -> Gap:
@@ -100,20 +162,8 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
             is_decisive=is_decisive(camera_id, zone_id),
         )
 
-    ended = select(CoverageGap).where(
-        CoverageGap.site_id == site_id,
-        CoverageGap.reason != NEW,
-        CoverageGap.ends_at > span.start,
-        CoverageGap.starts_at < span.end,
-    )
     found = [
-        gap(row.camera_id, row.zone_id, row.starts_at, row.ends_at, row.reason)
-        for row in session.scalars(ended.order_by(CoverageGap.starts_at, CoverageGap.id))
-    ]
-    found += [
-        gap(row.camera_id, row.zone_id, row.proven_to, row.revoked_at or span.end, "")
-        for row in rows
-        if row.state != "disabled" and row.proven_to
+        gap(camera_id, zone_id, start, end or span.end, why) for camera_id, zone_id, start, end, why in broken
     ]
     deciding = [row for row in rows if is_decisive(row.camera_id, row.zone_id)]
     for camera, span_of_it in first_watch.unproven(session, site_id, deciding):
@@ -142,6 +192,17 @@ def unwatched(session: Session, site_id: str, span: Interval) -> list[Interval]:
     That is when a camera of an entrance did not watch; where no zone is marked as one, any camera.
     """
     return joined(each.interval for each in gaps(session, site_id, span) if each.is_decisive)
+
+
+def perhaps_dark(session: Session, span: Interval, at_least: timedelta) -> set[str]:
+    """Return the sites of which a camera may have missed so much of a span of time; nearly always none."""
+    ended = select(CoverageGap.site_id).where(
+        CoverageGap.reason != NEW, CoverageGap.ends_at > span.start, CoverageGap.starts_at < span.end
+    )
+    behind = Camera.proven_to.is_(None) | (Camera.proven_to < span.end - at_least)
+    waiting = select(Camera.site_id).where(behind, Camera.state != "disabled")
+    gone = select(Camera.site_id).where(Camera.state == "disabled")
+    return {*session.scalars(ended.distinct()), *session.scalars(waiting.union(gone))}
 
 
 def lost(session: Session, camera_ids: Collection[str], after: datetime) -> dict[str, datetime]:
@@ -207,7 +268,7 @@ def role_thresholds(session: Session) -> dict[str, timedelta]:
     return {role.strip().casefold(): timedelta(seconds=seconds) for role, seconds in rows}
 
 
-def _agents(session: Session, condition: Any) -> list[AgentFacts]:
+def _agents(session: Session, wanted: Executable, site_id: str) -> list[AgentFacts]:
     return [
         AgentFacts(
             agent_id=row.agent_id,
@@ -220,12 +281,11 @@ def _agents(session: Session, condition: Any) -> list[AgentFacts]:
             skew=timedelta(milliseconds=(row.skew_ms or 0) - row.clock_off_ms),
             cloned_at=row.cloned_at,
         )
-        for row in session.execute(select(*_AGENT).where(condition, Agent.revoked_at.is_(None)))
+        for row in plain_rows(session, wanted, {"site": site_id})
     ]
 
 
-def _cameras(session: Session, condition: Any) -> list[CameraFacts]:
-    wanted = select(*_CAMERA, Zone.name.label("zone_name"), Zone.is_public)
+def _cameras(session: Session, wanted: Executable, site_id: str) -> list[CameraFacts]:
     parts = _picture_zones(session)
     return [
         CameraFacts(
@@ -241,14 +301,11 @@ def _cameras(session: Session, condition: Any) -> list[CameraFacts]:
             picture_zones=parts.get(row.camera_id, ()),
             is_public=bool(row.is_public),
         )
-        for row in session.execute(
-            wanted.outerjoin(Zone, Camera.zone_id == Zone.zone_id).where(condition)
-        )
-    ]  # fmt: skip
+        for row in plain_rows(session, wanted, {"site": site_id})
+    ]
 
 
-def _picture_zones(session: Session, *conditions: Any) -> Mapping[str, tuple[str, ...]]:
+def _picture_zones(session: Session) -> Mapping[str, tuple[str, ...]]:
     """Return, by camera, the zones that are parts of its picture, as the agents said at their birth."""
-    told = Agent.health["picture_zones"]
-    rows: Iterable[Any] = session.scalars(select(told).where(Agent.revoked_at.is_(None), *conditions))
-    return {camera_id: tuple(zones) for each in rows if each for camera_id, zones in each.items()}
+    rows = plain_rows(session, _PICTURES, {})
+    return {camera_id: tuple(zones) for (each,) in rows if each for camera_id, zones in each.items()}

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from central_server.db.models import Event, EventMark
-from central_server.db.stores.person_days import MOST_IN_A_QUESTION, PersonDay, blocks
+from central_server.db.stores.person_days import MOST_IN_A_QUESTION, PersonDay, blocks, on_days
+from central_server.db.stores.plain_rows import plain_rows
 from common.events import Clock
 
 
@@ -60,6 +61,7 @@ Told = tuple[int, str, date, datetime, str, str]
 _TOLD = [
     Event.__table__.c[name] for name in ("id", "employee_id", "business_date", "last_seen", "kind", "site_id")
 ]
+_ON_DAYS = select(*_TOLD).where(*on_days(Event), IS_DATED)
 _AT_A_TIME = 10_000  # rows that are fetched, so that a day of a big company is never in memory twice
 
 
@@ -70,11 +72,11 @@ def of_days(
 
     outside: leave out what happened in that span of time.
     """
+    wanted = _ON_DAYS
+    if outside:
+        wanted = wanted.where(or_(Event.ts < outside[0], Event.ts >= outside[1]))
     for employee_ids, dates in blocks(days):
-        on_days = [Event.employee_id.in_(employee_ids), Event.business_date.in_(dates), IS_DATED]
-        if outside:
-            on_days.append(or_(Event.ts < outside[0], Event.ts >= outside[1]))
-        yield from _told(session, select(*_TOLD).where(*on_days))
+        yield from plain_rows(session, wanted, {"people": employee_ids, "dates": dates})
 
 
 def of_ids(session: Session, event_ids: "Sequence[int] | array[int]") -> Iterator[Told]:

@@ -1,10 +1,10 @@
 """Employees, the hierarchy and HR's recipients, as facts for the rules."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, select, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from central_server.db.models import (
@@ -20,9 +20,14 @@ from central_server.db.models import (
 from central_server.db.stores.person_days import MOST_IN_A_QUESTION
 from central_server.domain.people import Link, Person, Recipient
 
-_IS_ENROLLED = exists().where(FaceTemplate.employee_id == Employee.employee_id)
+_ENROLLED_AT = (
+    select(func.min(FaceTemplate.created_at))
+    .where(FaceTemplate.employee_id == Employee.employee_id)
+    .correlate(Employee)
+    .scalar_subquery()
+)
 _HAS_CONSENT = and_(Employee.consent_at.is_not(None), Employee.consent_withdrawn_at.is_(None))
-_FACTS = (
+FACTS = (
     select(
         Employee.employee_id,
         Employee.site_id,
@@ -35,7 +40,7 @@ _FACTS = (
         Employee.started_on,
         Employee.resigned_on,
         _HAS_CONSENT.label("has_consent"),
-        _IS_ENROLLED.label("is_enrolled"),
+        _ENROLLED_AT.label("enrolled_at"),
         Employee.is_watched,
         Employee.created_at,
         Employee.consent_at,
@@ -46,6 +51,7 @@ _FACTS = (
     .join(Site)
     .outerjoin(Badge, Badge.employee_id == Employee.employee_id)
 )
+_NAMES = tuple(each.name for each in FACTS.selected_columns)
 
 
 def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Person]:
@@ -119,15 +125,17 @@ def _link(row: OrgHierarchy) -> Link:
 
 
 def _people(session: Session, condition: object) -> dict[str, Person]:
-    rows = session.execute(_FACTS.where(condition)).mappings()  # type: ignore[arg-type]
-    return {row["employee_id"]: _person(dict(row)) for row in rows}
+    rows = session.execute(FACTS.where(condition))  # type: ignore[arg-type]
+    return {row[0]: person_of(row) for row in rows}
 
 
-def _person(row: dict[str, Any]) -> Person:
+def person_of(values: Sequence[Any]) -> Person:
+    """Return the person of a row of FACTS."""
+    row = dict(zip(_NAMES, values, strict=True))
     zone, created_at, consent_at = ZoneInfo(row.pop("timezone")), row.pop("created_at"), row.pop("consent_at")
-    badge_at = row.pop("badge_at")
-    row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), bool(row["is_enrolled"])
-    by_face = consent_at if row["has_consent"] and row["is_enrolled"] else None
+    badge_at, enrolled_at = row.pop("badge_at"), row.pop("enrolled_at")
+    row["has_consent"], row["is_enrolled"] = bool(row["has_consent"]), enrolled_at is not None
+    by_face = max(consent_at, enrolled_at) if row["has_consent"] and enrolled_at else None
     ways = [each for each in (by_face, badge_at) if each] or [consent_at or created_at]
     known_at = max(created_at, min(ways))
     return Person(

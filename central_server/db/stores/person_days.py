@@ -2,9 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam
 
 PersonDay = tuple[str, date]  # employee_id, business_date
 MOST_IN_A_QUESTION = 500  # people
+
+
+def on_days(table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions for the rows of a block, whose people and dates come with the question."""
+    return (
+        table.employee_id.in_(bindparam("people", expanding=True)),
+        table.business_date.in_(bindparam("dates", expanding=True)),
+    )
 
 
 def blocks(days: Iterable[PersonDay]) -> Iterator[tuple[list[str], list[date]]]:

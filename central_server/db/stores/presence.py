@@ -1,6 +1,6 @@
 """The presence of each employee: one row."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from central_server.db.models import Presence as Row
 from central_server.db.stores.person_days import MOST_IN_A_QUESTION
+from central_server.db.stores.plain_rows import plain_rows
 from central_server.domain.presence import Presence, Reason, State
 
 _FIELDS = (
@@ -25,6 +26,12 @@ _FIELDS = (
     "zones",
     "is_punched_in",
 )
+_ALL = select(Row.employee_id, Row.check_at, *(getattr(Row, name) for name in _FIELDS))
+_OF_PEOPLE = _ALL.where(Row.employee_id.in_(bindparam("people", expanding=True)))
+_PLACES = select(Row.employee_id, Row.camera_id, Row.business_date, Row.zones).where(
+    Row.site_id == bindparam("site"),
+    or_(Row.state != State.AVAILABLE.value, Row.camera_id.in_(bindparam("cameras", expanding=True))),
+)
 _STATES = {each.value: each for each in State}
 _REASONS = {each.value: each for each in Reason}
 
@@ -33,7 +40,11 @@ def by_id(session: Session, employee_ids: Collection[str]) -> dict[str, Presence
     """Return the presence of those people, as far as there is one."""
     wanted = sorted(employee_ids)
     parts = (wanted[n : n + MOST_IN_A_QUESTION] for n in range(0, len(wanted), MOST_IN_A_QUESTION))
-    return {key: each for part in parts for key, each in _read(session, Row.employee_id.in_(part))[0].items()}
+    return {
+        key: each
+        for part in parts
+        for key, each in _presences(plain_rows(session, _OF_PEOPLE, {"people": part}))[0].items()
+    }
 
 
 def of_site(session: Session, site_id: str) -> dict[str, Presence]:
@@ -54,9 +65,12 @@ def of_site_with_checks(
     return _read(session, (Row.site_id == site_id) & is_due)
 
 
-def elsewhere(session: Session, site_id: str) -> set[str]:
-    """Return who is, or was last seen, at another site."""
-    return set(session.scalars(select(Row.employee_id).where(Row.site_id != site_id)))
+def not_plainly_there(session: Session, site_id: str, cameras: Collection[str]) -> Sequence[Any]:
+    """Return who at a site is missing or unknown, or was seen last by one of some cameras.
+
+    Each a row: employee_id, camera_id, business_date, and the places where they were seen lately.
+    """
+    return plain_rows(session, _PLACES, {"site": site_id, "cameras": list(cameras)})
 
 
 def put(
@@ -110,12 +124,13 @@ def remove(session: Session, employee_id: str) -> None:
 
 
 def _read(session: Session, condition: Any) -> tuple[dict[str, Presence], dict[str, datetime | None]]:
-    columns = [getattr(Row, name) for name in _FIELDS]
+    return _presences(plain_rows(session, _ALL.where(condition), {}))
+
+
+def _presences(rows: Iterable[Any]) -> tuple[dict[str, Presence], dict[str, datetime | None]]:
     found: dict[str, Presence] = {}
     checks: dict[str, datetime | None] = {}
-    for employee_id, check_at, site_id, state, reason, *rest in session.execute(
-        select(Row.employee_id, Row.check_at, *columns).where(condition)
-    ):
+    for employee_id, check_at, site_id, state, reason, *rest in rows:
         values = dict(zip(_FIELDS[3:], rest, strict=True))
         found[employee_id] = Presence(
             employee_id=employee_id,
