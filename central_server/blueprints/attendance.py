@@ -122,13 +122,14 @@ def _leave_kind(code: str) -> str:
 
 def _column(each: DayCount, most: int) -> dict[str, Any]:
     words = _(
-        "%(day)s: %(present)s present, %(late)s late, %(absent)s absent",
+        "%(day)s: %(present)s present, %(late)s late, %(absent)s absent, %(incomplete)s incomplete",
         day=day_words(each.day),
         present=each.present,
         late=each.late,
         absent=each.absent,
+        incomplete=each.incomplete,
     )
-    parts = [("good", each.present), ("warn", each.late), ("bad", each.absent)]
+    parts = [("good", each.present), ("warn", each.late), ("bad", each.absent), ("idle", each.incomplete)]
     return {"day": each.day, "words": words, "pieces": column(parts, most)}
 
 

@@ -14,7 +14,7 @@ from central_server.blueprints import wording
 from central_server.blueprints.charts import stacked
 from central_server.blueprints.export import csv_response
 from central_server.blueprints.extensions import db
-from central_server.blueprints.formats import ago
+from central_server.blueprints.formats import ago, zone_name
 from central_server.blueprints.request_facts import local_now, places, team, text, today, user
 from central_server.db.queries.board import Board, BoardFilter, read_board
 from central_server.db.queries.devices import agents, troubles
@@ -49,6 +49,12 @@ def fragment() -> Response:
     )
 
 
+def _zone_names(now: datetime) -> list[str]:
+    """Return the sites' time zones from west to east: each time on the board is told in its site's."""
+    here = sorted((now.astimezone(each) for each in places().timezones.values()), key=datetime.utcoffset)
+    return list(dict.fromkeys(zone_name(each) for each in here or [now]))
+
+
 def _board_facts() -> dict[str, Any]:
     chosen = BoardFilter(
         words=text("q"),
@@ -67,6 +73,7 @@ def _board_facts() -> dict[str, Any]:
         "chosen": chosen,
         "is_filtered": chosen != BoardFilter(by_name=chosen.by_name),
         "now": now,
+        "zone_names": _zone_names(now),
         "summary": _summary(found),
         "bar": stacked((wording.GROUP_WORDS[group].tone, count) for group, count in found.counts.items()),
         "stopped": stopped_parts(db.session(), now=now),

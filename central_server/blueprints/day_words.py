@@ -202,9 +202,21 @@ class Speaker:
 
     def step(self, step: Step) -> str:
         values = {name: self._value(name, value) for name, value in step.values.items()}
+        if {"start", "end"} <= values.keys():
+            values["start"] = self.start(values["start"], values["end"])
         words = str(STEPS[step.code]) if step.code in STEPS else step.code
         said = words % values
         return said[:1].upper() + said[1:] if step.code == "on_leave" else said
+
+    @staticmethod
+    def start(start: str, end: str) -> str:
+        """Return the start of a span as it stands before its end: the day of both is told once."""
+        time, _gap, day = start.partition(" ")
+        return time if day and end.endswith(f" {day}") else start
+
+    def span(self, start: datetime, end: datetime) -> str:
+        ends = self.clock(end)
+        return f"{self.start(self.clock(start), ends)}–{ends}" if start != end else ends
 
     def clock(self, at: datetime | None) -> str:
         """Return the local time, with the date where it is another day's."""

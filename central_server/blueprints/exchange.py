@@ -158,7 +158,7 @@ def _import(
 
 
 def _bad_lines(done: Imported) -> list[tuple[int, str]]:
-    return [(each.line, table_words.problem_words(each.problem)) for each in done.bad[:MOST_TOLD]]
+    return [(each.line, table_words.column_and_problem(each.problem)) for each in done.bad[:MOST_TOLD]]
 
 
 def _digest(done: Imported) -> str:

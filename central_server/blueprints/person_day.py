@@ -109,9 +109,7 @@ def _approved(found: Explanation) -> str:
 def _piece_words(found: Explanation, say: Speaker) -> list[str]:
     """Return what each piece of the timeline is, for who hears or hovers over it."""
     return [
-        f"{day_words.PIECES[each.kind]} {say.clock(each.time.start)}"
-        + (f"–{say.clock(each.time.end)}" if each.time.end != each.time.start else "")
-        for each in found.pieces
+        f"{day_words.PIECES[each.kind]} {say.span(each.time.start, each.time.end)}" for each in found.pieces
     ]
 
 
@@ -136,8 +134,9 @@ def correct(day: str, employee_id: str) -> str | Response:
         else:
             flash(_("Corrected, and computed again."), "good")
             return _back(when, employee_id)
+    say = Speaker(when, line.timezone or places().default_timezone)
     return render_template(
-        "correct.html", line=line, day=when, form=form, history=history, field_words=day_words.FIELDS
+        "correct.html", line=line, day=when, form=form, history=history, say=say, field_words=day_words.FIELDS
     )
 
 

@@ -163,5 +163,11 @@ def problem_words(problem: Problem, label: str = "") -> str:
     return str(PROBLEMS[problem.code]) % said
 
 
+def column_and_problem(problem: Problem) -> str:
+    """Return the sentence with the column's heading before it, where it does not name it itself."""
+    words = problem_words(problem)
+    return words if not problem.column or problem.column in words else f"{problem.column}: {words}"
+
+
 def unreadable_words(error: UnreadableTable) -> str:
     return str(UNREADABLE[error.code]) % {"value": error.value}

@@ -77,7 +77,7 @@ def test_bad_rows_are_told_with_their_lines(world):
     client = world.client("hr")
     reply = upload(client, b"employee_id,name,phone\nEMP001,,1\n\nN1,New,call me\n")
     assert reply.status_code == 422
-    assert "2 problems" in reply.text and 'name="sealed"' not in reply.text
+    assert "3 problems" in reply.text and 'name="sealed"' not in reply.text
     assert "name is empty." in reply.text
     assert "Line 4" in reply.text and "call me is not a phone number" in reply.text
 

@@ -64,10 +64,11 @@ class DayCount:
     present: int
     late: int
     absent: int
+    incomplete: int
 
     @property
     def total(self) -> int:
-        return self.present + self.late + self.absent
+        return self.present + self.late + self.absent + self.incomplete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ def _line(row: Row[Any], places: Places, is_corrected: bool) -> DayLine:
 
 
 def last_days(session: Session, until: date, team: Team, *, days: int = 14) -> tuple[DayCount, ...]:
-    """Return how many were present, late and absent on each of the last days."""
+    """Return how many were present, late, absent and incomplete on each of the last days."""
     first = until - timedelta(days=days - 1)
     query = (
         select(Attendance.business_date, Attendance.status, func.count())
@@ -154,9 +155,10 @@ def last_days(session: Session, until: date, team: Team, *, days: int = 14) -> t
     return tuple(
         DayCount(
             day=day,
-            present=found.get((day, "present"), 0) + found.get((day, "incomplete"), 0),
+            present=found.get((day, "present"), 0),
             late=found.get((day, "late"), 0),
             absent=found.get((day, "absent"), 0),
+            incomplete=found.get((day, "incomplete"), 0),
         )
         for day in (first + timedelta(days=each) for each in range(days))
     )
