@@ -99,6 +99,7 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         looks=_looks(work, person.employee_id, day),
         gaps=_gaps(work, sites_of_day(work, person, day, facts.schedule), day, facts),
         holiday=_holiday(work, person.site_id, day),
+        known_by=_known_by(person),
         kept=attendance.get(session, person.employee_id, day),
         corrections=_corrections(work, person.employee_id, day),
         disputes=_disputes(work, person.employee_id, day),
@@ -106,6 +107,13 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         revisions=_revisions(work, person.employee_id, day),
         overtime_warnings=_warnings(work, person.employee_id, day, rules),
     )
+
+
+def _known_by(person: Person) -> str:
+    """Return by what the person is on record."""
+    if person.has_consent and person.is_enrolled:
+        return "both" if person.has_badge else "face"
+    return "badge" if person.has_badge else ""
 
 
 def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:

@@ -16,6 +16,4 @@ def unrecorded_days(
     if not employee_ids:
         return {}
     cast = cast_of(work, employee_ids, rules)
-    return {
-        key: unrecorded(person, cast.schedules[key], day, now=now) for key, person in cast.people.items()
-    }
+    return {key: unrecorded(person, cast.schedules[key], day, now=now) for key, person in cast.people.items()}

@@ -140,7 +140,7 @@ def test_how_each_figure_ends(seen, more, figure, last):
         ((), {}, ["not_seen", "watched_all_the_time"]),
         ((), {"unwatched": [gap("08:00", "10:00")]}, ["not_seen", "watched_enough"]),
         ((), {"unwatched": [gap("08:00", "16:00")]}, ["not_seen", "watched_too_little"]),
-        ((), {"as_of": at("07:00")}, ["not_seen", "shift_not_begun"]),
+        ((), {"as_of": at("07:00")}, ["shift_not_begun"]),
         ((), {"leaves": (LeaveSpan(first_on=MONDAY, last_on=MONDAY),)}, ["on_leave"]),
         ((), {"holidays": frozenset({MONDAY})}, ["is_holiday"]),
         ((), {"assignments": ()}, ["no_shift"]),

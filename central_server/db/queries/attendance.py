@@ -16,7 +16,18 @@ from central_server.db.queries.teams import Team
 from central_server.domain.unrecorded import Unrecorded
 
 COUNTED = ("present", "late", "absent", "incomplete", "leave")
-ORDER = ("absent", "late", "incomplete", "none", "present", "not_started", "leave", "holiday", "off", "not_on_record")
+ORDER = (
+    "absent",
+    "late",
+    "incomplete",
+    "none",
+    "present",
+    "not_started",
+    "leave",
+    "holiday",
+    "off",
+    "not_on_record",
+)
 
 Calendar = Callable[[Collection[str]], Mapping[str, Unrecorded]]
 
