@@ -166,6 +166,7 @@ STEPS: Mapping[str, LazyString] = {
     "overtime_counts": lazy("%(length)s counts as work."),
     # the status
     "status_corrected": lazy("Set to “%(status)s” by %(by)s on %(made)s: %(reason)s"),
+    "nothing_told_yet": lazy("Nothing is told yet of the time after %(recorded)s, so nobody is missed."),
     "shift_not_begun": lazy("The shift begins only at %(at)s."),
     "watched_all_the_time": lazy("No gap in the watch puts that in doubt."),
     "watched_enough": lazy(

@@ -286,6 +286,8 @@ def _why_absent(view: View) -> Iterator[Step]:
 
 def _why_not_started(view: View) -> Step:
     assert view.shift_day is not None
+    if view.is_behind:
+        return Step("nothing_told_yet", {"recorded": view.facts.as_of})
     if view.facts.as_of < view.shift_day.starts_at:
         return Step("shift_not_begun", {"at": view.shift_day.starts_at})
     grace = minutes(view.shift_day.shift.late_grace)

@@ -49,6 +49,14 @@ class View:
             return False
         return self.first < shift_day.ends_at and self.last > shift_day.starts_at
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the person is due by the clock, while the record does not reach so far yet."""
+        asked_at, shift_day = self.evidence.asked_at, self.shift_day
+        if asked_at is None or shift_day is None:
+            return False
+        return asked_at >= shift_day.starts_at + shift_day.shift.late_grace
+
     def not_expected(self) -> Step | None:
         """Return why the person did not have to come, or None."""
         if self.shift_day is None:

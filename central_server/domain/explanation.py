@@ -25,7 +25,7 @@ from central_server.domain.evidence import (
 )
 from central_server.domain.intervals import Interval
 from central_server.domain.overtime import OvertimeWarning
-from central_server.domain.unrecorded import NOT_ON_RECORD
+from central_server.domain.unrecorded import NOT_ON_RECORD, NOTHING_TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,12 @@ class Explanation:
 
     @property
     def status(self) -> str:
-        """Return what the day is called: a Status, or not_on_record, which is no day off."""
-        is_new = any(each.code == "new_on_record" for each in self.why_status)
-        return NOT_ON_RECORD if self.day.status is Status.OFF and is_new else self.day.status.value
+        """Return what the day is called: a Status, not_on_record, or none, where nothing is told so far."""
+        why = {each.code for each in self.why_status}
+        if self.day.status is Status.NOT_STARTED and "nothing_told_yet" in why:
+            return NOTHING_TOLD
+        is_new = self.day.status is Status.OFF and "new_on_record" in why
+        return NOT_ON_RECORD if is_new else self.day.status.value
 
     @property
     def open_disputes(self) -> int:

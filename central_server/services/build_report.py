@@ -114,8 +114,9 @@ def daily_report(
         days = compute_day(work, site_id, business_date, rules, now=now)
     known = people.of_site(work.session, site_id) | people.by_id(work.session, days.keys())
     schedules = shifts.schedules(work.session, known, day_cutoff=rules.day_cutoff)
-    rows = [report_row(known[employee_id], day) for employee_id, day in days.items()]
-    rows += _without_row(work, known.keys() - days.keys(), known, business_date, rules, now)
+    told = {key: day for key, day in days.items() if day.status is not Status.NOT_STARTED}
+    rows = [report_row(known[employee_id], day) for employee_id, day in told.items()]
+    rows += _without_row(work, known.keys() - told.keys(), known, business_date, rules, now)
     waits_for = _waits_for(work, site_id, business_date, days, schedules, now)
     left_out = excluded((each for each in known.values() if each.employee_id not in days), business_date)
     return DailyReport(

@@ -1,6 +1,7 @@
 """Explain a person-day: gather what is on record about it, and let the rules tell how it came about."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -60,7 +61,7 @@ def explain_day(
         raise UnknownPerson(f"nobody has the code {employee_id}")
     schedule = shifts.schedules(work.session, {employee_id: person}, day_cutoff=rules.day_cutoff)[employee_id]
     facts = _facts(work, person, day, schedule, rules, now)
-    return explain(_evidence(work, person, day, facts, rules))
+    return explain(replace(_evidence(work, person, day, facts, rules), asked_at=now))
 
 
 def doubts_about(
