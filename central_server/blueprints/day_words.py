@@ -107,7 +107,7 @@ STEPS: Mapping[str, LazyString] = {
     "known_since": lazy("On record, with consent, since %(known)s."),
     "known_by_badge_since": lazy("On record, with a PIN or a badge, since %(known)s."),
     "known_by_both_since": lazy("On record, by face or with a PIN or a badge, since %(known)s."),
-    "listed_since": lazy("On the list since %(known)s, without consent and photos, PIN or badge."),
+    "listed_since": lazy("On the list since %(known)s; neither known by face nor with a PIN or a badge."),
     "new_on_record": lazy("On record only since %(known)s: before, nothing is known."),
     # when somebody came and went
     "not_seen": lazy("Not seen by any camera, and not punched in."),
