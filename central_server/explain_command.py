@@ -51,7 +51,7 @@ def page(found: Explanation) -> Iterator[str]:
     yield f"{found.employee_id}  {found.name}"
     yield f"{found.business_date:%A}, {found.business_date}, times in {zone} ({found.timezone})"
     yield ""
-    status = str(word(ATTENDANCE, day.status).label)
+    status = str(word(ATTENDANCE, found.status).label)
     certain = "yes" if day.is_verified else "no: nobody watched all of the time that matters"
     yield f"{status.upper()}: {say.step(found.closing)}"
     if found.kept is None:

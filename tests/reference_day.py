@@ -118,7 +118,7 @@ def reference_day(facts: DayFacts) -> dict[str, Any]:
         early_min, is_early_certain = early(known)
         day |= {"late_min": late_min, "early_leave_min": early_min}
         day["is_verified"] = is_late_certain and is_early_certain
-    elif known.is_expected and known.was_on_record and not said.get("status"):
+    elif known.is_expected and known.was_on_record and not said.get("status") and not is_too_early(known):
         blind = [x for x in moments if x.is_work and x.is_unwatched]
         day["is_verified"] = TICK * len(blind) <= facts.merge_gap
     is_seen = bool(here or first or last)
@@ -341,8 +341,16 @@ def in_area_seconds(here: list[datetime]) -> int:
 # -- what is proven ----------------------------------------------------------------------------------------
 
 
+def is_too_early(known: Known) -> bool:
+    """Tell whether somebody who comes now would still be in time."""
+    assert known.shift is not None
+    return known.facts.as_of < known.starts + known.shift.late_grace
+
+
 def unseen_status(known: Known) -> str:
     """Return what to call the day of somebody who should have come and was not seen."""
+    if is_too_early(known):
+        return "not_started"
     so_far = [x for x in known.moments if x.is_work and x.at < known.facts.as_of]
     blind = [x for x in so_far if x.is_unwatched]
     return "incomplete" if 2 * len(blind) > len(so_far) else "absent"

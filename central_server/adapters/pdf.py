@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -58,6 +59,20 @@ def render_pdf(report: DailyReport, language: str) -> bytes:
         )
     if result.err:
         raise RenderError(f"the report has {result.err} errors of layout")
+    return target.getvalue()
+
+
+def render_pdfs(reports: Sequence[DailyReport], language: str) -> bytes:
+    """Return several reports, one after the other, as one PDF. Raises RenderError."""
+    if len(reports) == 1:
+        return render_pdf(reports[0], language)
+    from pypdf import PdfWriter  # it comes with xhtml2pdf
+
+    target = io.BytesIO()
+    with PdfWriter() as whole:
+        for each in reports:
+            whole.append(io.BytesIO(render_pdf(each, language)))
+        whole.write(target)
     return target.getvalue()
 
 

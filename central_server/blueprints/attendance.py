@@ -1,7 +1,7 @@
 """The attendance of a day: the table and its exports. One person's day is in person_day.py."""
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template
 from flask_babel import gettext as _
 
-from central_server.adapters.pdf import render_pdf
+from central_server.adapters.pdf import render_pdfs
 from central_server.blueprints import day_words as words_of_days
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
@@ -38,11 +38,13 @@ from central_server.db.queries.people import departments
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.reports import DailyReport, totals
+from central_server.domain.unrecorded import Unrecorded
 from central_server.services.audit import note
 from central_server.services.await_agents import awaited_for_day
 from central_server.services.build_report import daily_report
 from central_server.services.close_day import compute_in_portions
 from central_server.services.explain_day import doubts_about
+from central_server.services.read_calendar import unrecorded_days
 
 blueprint = Blueprint("attendance", __name__, url_prefix="/attendance")
 
@@ -70,6 +72,7 @@ def index() -> str:
         doubts=_doubts(found) if user().may("person_day.show") else {},
         needs=_needs() if user().may("person_day.attention") else 0,
         leave_kind=_leave_kind,
+        site=text("site"),
         sites=list(places().sites.values()),
         site_choices=[("", _("All")), *((each.place_id, each.name) for each in places().sites.values())],
         month_first=found.day.replace(day=1),
@@ -104,7 +107,21 @@ def _needs() -> int:
 
 
 def _day() -> Day:
-    return read_day(db.session(), places(), day_asked(), team(), department=text("department"))
+    day = day_asked()
+
+    def calendar(employee_ids: Collection[str]) -> Mapping[str, Unrecorded]:
+        with hadir().reading() as work:
+            return unrecorded_days(work, employee_ids, day, hadir().config.rules, now=utc_now())
+
+    return read_day(
+        db.session(),
+        places(),
+        day,
+        team(),
+        department=text("department"),
+        site_id=text("site"),
+        calendar=calendar,
+    )
 
 
 def _waits_for(found: Day) -> str:
@@ -182,19 +199,22 @@ def _csv_rows(found: Day) -> Iterator[list[Any]]:
 
 @blueprint.get("/day.pdf")
 def pdf_file() -> Response:
-    """The report of the day at a site as it stands now; a supervisor's has only their team."""
-    site_id = text("site") or next(iter(places().sites), "")
-    if site_id not in places().sites:
+    """The report of the day as it stands now, of one site or of each; a supervisor's has only their team."""
+    chosen = [text("site")] if text("site") else list(places().sites)
+    if not chosen or not places().sites.keys() >= set(chosen):
         abort(404)
     day, rules, now = day_asked(), hadir().config.rules, utc_now()
     if day > today():
         abort(404)  # it would be worked out, and everybody called absent on it
     _note_export("pdf", day)
-    compute_in_portions(hadir().engine, site_id, day, rules, now=now)
-    with UnitOfWork(hadir().engine, writes=False) as work:
-        report = daily_report(work, site_id, day, rules, now=now, is_fresh=True)
-    content = render_pdf(_of_team(report), user().language)
-    headers = {"Content-Disposition": f'attachment; filename="attendance-{site_id}-{day}.pdf"'}
+    reports = []
+    for site_id in chosen:
+        compute_in_portions(hadir().engine, site_id, day, rules, now=now)
+        with UnitOfWork(hadir().engine, writes=False) as work:
+            reports.append(_of_team(daily_report(work, site_id, day, rules, now=now, is_fresh=True)))
+    content = render_pdfs(reports, user().language)
+    name = f"attendance-{chosen[0]}-{day}.pdf" if len(chosen) == 1 else f"attendance-{day}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, mimetype="application/pdf", headers=headers | {"Cache-Control": "no-store"})
 
 

@@ -113,9 +113,15 @@ STEPS: Mapping[str, LazyString] = {
     "overtime_needs_approval": lazy("Overtime counts as far as HR has approved it."),
     "overtime_is_counted": lazy("Overtime counts as it is."),
     "known_since": lazy("On record, with consent, since %(known)s."),
+    "known_by_badge_since": lazy("On record, with a PIN or a badge, since %(known)s."),
+    "known_by_both_since": lazy("On record, by face or with a PIN or a badge, since %(known)s."),
+    "listed_since": lazy("On the list since %(known)s; neither known by face nor with a PIN or a badge."),
     "new_on_record": lazy("On record only since %(known)s: before, nothing is known."),
     # when somebody came and went
     "not_seen": lazy("Not seen by any camera, and not clocked in."),
+    "only_punched_out": lazy("Only clocked out, at %(at)s: when the person came is not known."),
+    "only_punched_in": lazy("Only clocked in, at %(at)s: when the person went is not known."),
+    "seen_outside_only": lazy("Not seen during the time of the shift."),
     "first_by_camera": lazy("Seen first at %(at)s by %(camera)s."),
     "first_punch": lazy("Recorded at %(at)s at the kiosk %(camera)s."),
     "first_seen": lazy("Seen first at %(at)s."),
@@ -168,6 +174,7 @@ STEPS: Mapping[str, LazyString] = {
     "overtime_counts": lazy("%(length)s counts as work."),
     # the status
     "status_corrected": lazy("Set to “%(status)s” by %(by)s on %(made)s: %(reason)s"),
+    "nothing_told_yet": lazy("Nothing is told yet of the time after %(recorded)s, so nobody is missed."),
     "shift_not_begun": lazy("The shift begins only at %(at)s."),
     "watched_all_the_time": lazy("No gap in the watch puts that in doubt."),
     "watched_enough": lazy(

@@ -87,6 +87,9 @@ ATTENDANCE: Mapping[str, Word] = {
     "leave": Word(lazy("On leave"), "idle", "calendar"),
     "holiday": Word(lazy("Holiday"), "idle", "calendar"),
     "off": Word(lazy("Day off"), "idle", "moon"),
+    "not_started": Word(lazy("Shift not begun"), "idle", "clock"),
+    "none": Word(lazy("Not recorded yet"), "idle", "dash"),
+    "not_on_record": Word(lazy("Not on record yet"), "idle", "dash"),
 }
 
 ALERTS: Mapping[str, Word] = {

@@ -17,6 +17,7 @@ class Status(StrEnum):
     LEAVE = "leave"
     HOLIDAY = "holiday"
     OFF = "off"  # not a working day
+    NOT_STARTED = "not_started"  # it is too early to miss anybody; worth no row
 
 
 AWAY = frozenset({Status.ABSENT, Status.LEAVE})  # as HR says: not at work

@@ -16,11 +16,11 @@ MOST_WAITING = timedelta(days=1)
 def complete_to(agents: Iterable[AgentFacts], now: datetime) -> datetime:
     """Return up to where everything is recorded: as far as the box that is furthest behind has reported.
 
-    agents: of one site, without the revoked; one that has never reported is not waited for. Without any: a
-    day ago, as nothing can be told.
+    agents: of one site, without the revoked; one that has never reported is not waited for. Without any, as
+    at a site with nothing but a kiosk, nothing is on its way: that is now.
     """
     reported = [min(each.reported_to, now) for each in agents if each.reported_to]
-    return max(min(reported, default=now - MOST_WAITING), now - MOST_WAITING)
+    return max(min(reported, default=now), now - MOST_WAITING)
 
 
 def waited_for(agents: Iterable[AgentFacts], until: datetime, now: datetime) -> list[AgentFacts]:

@@ -42,6 +42,12 @@ class DayAtHand:
         known_at, grace = self.facts.known_at, self.shift_day.shift.late_grace
         return known_at is None or known_at <= self.shift_day.starts_at + grace
 
+    def is_early(self) -> bool:
+        """Tell whether it is too early to miss anybody: the grace of the shift is not over."""
+        if self.shift_day is None:
+            return False
+        return self.facts.as_of < self.shift_day.starts_at + self.shift_day.shift.late_grace
+
     def was_at_work(self) -> bool:
         """Tell whether any of the stay lies within the working time."""
         if self.shift_day is None or self.first is None or self.last is None:

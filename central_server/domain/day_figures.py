@@ -75,6 +75,8 @@ def _unseen(day: DayAtHand, row: Attendance, corrected: Status | None) -> Attend
     if corrected or not day.is_expected():
         return replace(row, status=corrected or day.calm_status())
     assert day.shift_day is not None
+    if day.is_early():
+        return replace(row, status=Status.NOT_STARTED)
     worked = Interval(day.shift_day.starts_at, day.shift_day.ends_at)
     is_absent = is_absence_believable(worked, day.unwatched, as_of=day.facts.as_of)
     return replace(

@@ -44,10 +44,10 @@ def _first_in(view: View) -> Iterator[Step]:
         yield Step("no_times_when_away")
     elif said := view.said.get("first_in_ts"):
         yield _corrected(said)
-    if view.stays:
+    if view.stays and (view.first or view.is_away):
         yield _seen("first", view.stays[0].start, view)
-    else:
-        yield Step("not_seen")
+    elif not view.is_away:
+        yield view.why_no_time()
     if view.shift_day:
         for each in view.account.odd_stays:
             window = {"opens": view.shift_day.opens_at, "closes": view.shift_day.closes_at}
@@ -59,10 +59,10 @@ def _last_out(view: View) -> Iterator[Step]:
         yield Step("no_times_when_away")
     elif said := view.said.get("last_out_ts"):
         yield _corrected(said)
-    if view.stays:
+    if view.stays and (view.last or view.is_away):
         yield _seen("last", view.stays[-1].end, view)
-    else:
-        yield Step("not_seen")
+    elif not view.is_away and not view.is_here:
+        yield view.why_no_time()
     if view.is_here:
         yield Step("still_here")
 
@@ -94,7 +94,7 @@ def _late(view: View) -> Iterator[Step]:
         return
     assert shift_day is not None
     if view.first is None:
-        yield Step("no_times_when_away" if view.is_away else "not_seen")
+        yield view.why_no_time()
         return
     yield Step("came", {"at": view.first})
     deadline = shift_day.starts_at + shift_day.shift.late_grace
@@ -127,7 +127,7 @@ def _early_leave(view: View) -> Iterator[Step]:
     grace = shift_day.shift.early_leave_grace
     yield Step("shift_ends", {"at": shift_day.ends_at, "grace": minutes(grace)})
     if view.last is None:
-        yield Step("no_times_when_away" if view.is_away else "not_seen")
+        yield view.why_no_time()
         return
     yield Step("still_here") if view.is_here else Step("went", {"at": view.last})
     if not view.has_both_times:
@@ -211,13 +211,12 @@ def _work(view: View) -> Iterator[Step]:
 
 def _why_no_hours(view: View) -> Step:
     """Return why nothing can be counted."""
-    if view.is_away:
-        return Step("no_times_when_away")
-    if view.first is None:
-        return Step("not_seen")
-    if view.last is None:
-        return Step("one_time_only")
-    return Step("seen_once") if view.first == view.last else Step("times_do_not_fit")
+    if view.first is None or view.last is None:
+        known = view.first or view.last
+        return Step("one_time_only") if known and not view.stays else view.why_no_time()
+    if view.first == view.last:
+        return Step("seen_once")
+    return Step("not_there_in_the_shift" if view.first < view.last else "times_do_not_fit")
 
 
 def _overtime(view: View) -> Iterator[Step]:
@@ -245,14 +244,14 @@ def _in_area(view: View) -> Iterator[Step]:
     if len(view.stays) > MOST_STAYS:
         yield Step("more_stays", {"count": len(view.stays) - MOST_STAYS})
     if not view.stays:
-        yield Step("not_seen")
+        yield view.why_no_time()
 
 
 def _span(view: View) -> Iterator[Step]:
     if view.first and view.last:
         yield Step("from_first_to_last", {"start": view.first, "end": view.last})
     else:
-        yield Step("no_times_when_away" if view.is_away else "not_seen")
+        yield view.why_no_time()
 
 
 def why_status(view: View) -> Iterator[Step]:
@@ -267,6 +266,8 @@ def why_status(view: View) -> Iterator[Step]:
             yield Step("is_holiday", {"name": view.evidence.holiday})
         case Status.OFF:
             yield view.not_expected() or Step("no_shift")
+        case Status.NOT_STARTED:
+            yield _why_not_started(view)
         case Status.ABSENT:
             yield from _why_absent(view)
         case Status.INCOMPLETE:
@@ -279,19 +280,26 @@ def why_status(view: View) -> Iterator[Step]:
 
 def _why_absent(view: View) -> Iterator[Step]:
     assert view.shift_day is not None
-    yield Step("not_seen")
-    if view.facts.as_of < view.shift_day.starts_at:
-        yield Step("shift_not_begun", {"at": view.shift_day.starts_at})
-        return
+    yield view.why_no_time()
     yield _share("watched_enough", view)
 
 
+def _why_not_started(view: View) -> Step:
+    assert view.shift_day is not None
+    if view.is_behind:
+        return Step("nothing_told_yet", {"recorded": view.facts.as_of})
+    if view.facts.as_of < view.shift_day.starts_at:
+        return Step("shift_not_begun", {"at": view.shift_day.starts_at})
+    grace = minutes(view.shift_day.shift.late_grace)
+    return Step("shift_begins", {"at": view.shift_day.starts_at, "grace": grace})
+
+
 def _why_incomplete(view: View) -> Iterator[Step]:
-    if view.first is None:
-        yield Step("not_seen")
+    if view.first is None and not view.stays:
+        yield view.why_no_time()
         yield _share("watched_too_little", view)
-    elif view.first == view.last:
-        yield Step("seen_once")
+    elif view.first is None or view.last is None or view.first >= view.last:
+        yield _why_no_hours(view)
     else:
         yield Step("not_there_in_the_shift")
 

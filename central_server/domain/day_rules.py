@@ -6,6 +6,13 @@ from central_server.domain.attendance import OvertimeRule
 from central_server.domain.day_view import View, minutes
 from central_server.domain.evidence import Step
 
+KNOWN = {  # by what the person is on record
+    "face": "known_since",
+    "badge": "known_by_badge_since",
+    "both": "known_by_both_since",
+    "": "listed_since",
+}
+
 
 def rules(view: View) -> Iterator[Step]:
     """Yield the rules that the day was judged by."""
@@ -21,7 +28,7 @@ def rules(view: View) -> Iterator[Step]:
     counted = view.facts.overtime is OvertimeRule.COUNTED
     yield Step("overtime_is_counted" if counted else "overtime_needs_approval")
     if view.facts.known_at:
-        yield Step("known_since", {"known": view.facts.known_at})
+        yield Step(KNOWN[view.evidence.known_by], {"known": view.facts.known_at})
 
 
 def _shift_rules(view: View) -> Iterator[Step]:

@@ -22,7 +22,9 @@ class View:
         latest = {each.field: each for each in made}  # the last one for a field counts
         self.said = {name: each for name, each in latest.items() if each.after}
         self.first = self.day.first_in_ts
-        self.is_here = self.first is not None and self.day.last_out_ts is None
+        is_over = self.facts.as_of >= self.schedule.closes_at(self.facts.business_date)
+        is_told = is_over or self.is_away or "last_out_ts" in self.said
+        self.is_here = self.facts.is_in_area and not is_told
         self.last = self.day.last_out_ts or (self.stays[-1].end if self.is_here and self.stays else None)
 
     @property
@@ -47,6 +49,14 @@ class View:
             return False
         return self.first < shift_day.ends_at and self.last > shift_day.starts_at
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the person is due by the clock, while the record does not reach so far yet."""
+        asked_at, shift_day = self.evidence.asked_at, self.shift_day
+        if asked_at is None or shift_day is None:
+            return False
+        return asked_at >= shift_day.starts_at + shift_day.shift.late_grace
+
     def not_expected(self) -> Step | None:
         """Return why the person did not have to come, or None."""
         if self.shift_day is None:
@@ -59,6 +69,16 @@ class View:
         if known_at and known_at > self.shift_day.starts_at + self.shift_day.shift.late_grace:
             return Step("new_on_record", {"known": known_at})
         return None
+
+    def why_no_time(self) -> Step:
+        """Return why it is not known when the person came, or went."""
+        if self.is_away:
+            return Step("no_times_when_away")
+        if self.stays and self.first is None:
+            return Step("only_punched_out", {"at": self.stays[0].start})
+        if self.stays:
+            return Step("only_punched_in", {"at": self.stays[-1].end})
+        return Step("seen_outside_only") if self.account.odd_stays else Step("not_seen")
 
     def leave_step(self) -> Step:
         assert self.leave is not None

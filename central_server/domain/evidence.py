@@ -98,6 +98,8 @@ class Evidence:
     looks: Sequence[Look] = ()
     gaps: Sequence[Blind] = ()
     holiday: str = ""
+    asked_at: datetime | None = None  # when the explanation is wanted
+    known_by: str = "face"  # face | badge | both; empty: on the list, but neither
     kept: Attendance | None = None  # the row as it is stored
     corrections: Sequence[CorrectionMade] = ()  # oldest first
     disputes: Sequence[DisputeNoted] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 
 from central_server.domain import day_reasons as reasons
-from central_server.domain.attendance import Attendance, DayAccount
+from central_server.domain.attendance import Attendance, DayAccount, Status
 from central_server.domain.day_figures import day_account
 from central_server.domain.day_reasons import Figure
 from central_server.domain.day_rules import rules
@@ -25,6 +25,7 @@ from central_server.domain.evidence import (
 )
 from central_server.domain.intervals import Interval
 from central_server.domain.overtime import OvertimeWarning
+from central_server.domain.unrecorded import NOT_ON_RECORD, NOTHING_TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,15 @@ class Explanation:
     disputes: tuple[DisputeNoted, ...]
     alerts: tuple[AlertRaised, ...]
     revisions: tuple[Revision, ...]
+
+    @property
+    def status(self) -> str:
+        """Return what the day is called: a Status, not_on_record, or none, where nothing is told so far."""
+        why = {each.code for each in self.why_status}
+        if self.day.status is Status.NOT_STARTED and "nothing_told_yet" in why:
+            return NOTHING_TOLD
+        is_new = self.day.status is Status.OFF and "new_on_record" in why
+        return NOT_ON_RECORD if is_new else self.day.status.value
 
     @property
     def open_disputes(self) -> int:

@@ -8,13 +8,12 @@ from central_server.domain.attendance import Attendance, Status
 from central_server.domain.leave_privacy import told_to_all
 from central_server.domain.people import Person
 
-NOT_STARTED = "not_started"  # the shift begins later: neither present nor absent
 _ORDER = (
     Status.ABSENT,
     Status.LATE,
     Status.INCOMPLETE,
     Status.PRESENT,
-    NOT_STARTED,
+    Status.NOT_STARTED,
     Status.LEAVE,
     Status.HOLIDAY,
     Status.OFF,
@@ -26,7 +25,7 @@ class ReportRow:
     employee_id: str
     name: str
     department: str
-    status: str  # a Status, or not_started
+    status: str  # a Status
     first_in_ts: datetime | None
     last_out_ts: datetime | None
     work_seconds: int | None
@@ -89,16 +88,13 @@ class DailyReport:
         return any(row.is_provisional for row in self.rows)
 
 
-def report_row(
-    person: Person, day: Attendance, *, shift_starts_at: datetime | None, at: datetime
-) -> ReportRow:
-    """Return the row of one person; who is not there before the shift begins is not absent."""
-    is_early = day.status is Status.ABSENT and shift_starts_at is not None and at < shift_starts_at
+def report_row(person: Person, day: Attendance) -> ReportRow:
+    """Return the row of one person."""
     return ReportRow(
         employee_id=person.employee_id,
         name=person.name,
         department=person.department,
-        status=NOT_STARTED if is_early else day.status.value,
+        status=day.status.value,
         first_in_ts=day.first_in_ts,
         last_out_ts=day.last_out_ts,
         work_seconds=day.work_seconds,
@@ -112,6 +108,23 @@ def report_row(
         overtime_paid_min=day.overtime_paid_min,
         leave_kind=told_to_all(day.leave_kind),  # it is sent to many
         is_verified=day.is_verified,
+    )
+
+
+def unrecorded_row(person: Person, status: Status) -> ReportRow:
+    """Return the row of somebody of whom nothing is recorded so far."""
+    return ReportRow(
+        employee_id=person.employee_id,
+        name=person.name,
+        department=person.department,
+        status=status.value,
+        first_in_ts=None,
+        last_out_ts=None,
+        work_seconds=None,
+        late_min=0,
+        early_leave_min=0,
+        is_provisional=True,
+        is_verified=status is Status.NOT_STARTED,
     )
 
 
@@ -145,7 +158,7 @@ def totals(rows: Iterable[ReportRow], left_out: Iterable[Excluded]) -> Totals:
         absent=count[Status.ABSENT],
         incomplete=count[Status.INCOMPLETE],
         leave=count[Status.LEAVE],
-        not_started=count[NOT_STARTED],
+        not_started=count[Status.NOT_STARTED],
         excluded=len(list(left_out)),
         work_seconds=sum(row.work_seconds or 0 for row in rows),
     )

@@ -1,7 +1,7 @@
 """Build the daily report of a site, and put it into the outbox for everybody who gets it; once a revision."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,14 +15,23 @@ from central_server.config import RulesConfig
 from central_server.db.models import ReportRun, Site
 from central_server.db.stores import alerts, people, reports, shifts
 from central_server.db.unit_of_work import UnitOfWork
-from central_server.domain.attendance import Attendance
-from central_server.domain.people import Recipient
+from central_server.domain.attendance import Attendance, Status
+from central_server.domain.people import Person, Recipient
 from central_server.domain.report_words import spoken, subject, summary_params, summary_text
-from central_server.domain.reports import DailyReport, excluded, in_order, report_row, totals
+from central_server.domain.reports import (
+    DailyReport,
+    ReportRow,
+    excluded,
+    in_order,
+    report_row,
+    totals,
+    unrecorded_row,
+)
 from central_server.domain.shifts import Schedule
 from central_server.ports import ReportRenderer
 from central_server.services.await_agents import awaited
 from central_server.services.close_day import compute_day, compute_in_portions, days_of
+from central_server.services.read_calendar import unrecorded_days
 
 READERS = ("hr", "manager")
 EXPIRY = timedelta(hours=12)
@@ -105,11 +114,9 @@ def daily_report(
         days = compute_day(work, site_id, business_date, rules, now=now)
     known = people.of_site(work.session, site_id) | people.by_id(work.session, days.keys())
     schedules = shifts.schedules(work.session, known, day_cutoff=rules.day_cutoff)
-    rows = []
-    for employee_id, day in days.items():
-        shift_day = schedules[employee_id].shift_on(business_date)
-        starts_at = shift_day.starts_at if shift_day else None
-        rows.append(report_row(known[employee_id], day, shift_starts_at=starts_at, at=now))
+    told = {key: day for key, day in days.items() if day.status is not Status.NOT_STARTED}
+    rows = [report_row(known[employee_id], day) for employee_id, day in told.items()]
+    rows += _without_row(work, known.keys() - told.keys(), known, business_date, rules, now)
     waits_for = _waits_for(work, site_id, business_date, days, schedules, now)
     left_out = excluded((each for each in known.values() if each.employee_id not in days), business_date)
     return DailyReport(
@@ -124,6 +131,22 @@ def daily_report(
         revision=revision,
         waits_for=waits_for,
     )
+
+
+def _without_row(
+    work: UnitOfWork,
+    employee_ids: Collection[str],
+    known: Mapping[str, Person],
+    day: date,
+    rules: RulesConfig,
+    now: datetime,
+) -> Iterator[ReportRow]:
+    """Yield the rows of who is not missed yet, and of whom nothing is told although they should be here."""
+    for employee_id, said in unrecorded_days(work, employee_ids, day, rules, now=now).items():
+        if said.status == Status.NOT_STARTED and known[employee_id].can_be_absent_on(day):
+            yield unrecorded_row(known[employee_id], Status.NOT_STARTED)
+        elif said.is_due:  # the boxes have not told so far: nobody is called absent
+            yield unrecorded_row(known[employee_id], Status.INCOMPLETE)
 
 
 def _waits_for(

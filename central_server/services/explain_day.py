@@ -1,6 +1,7 @@
 """Explain a person-day: gather what is on record about it, and let the rules tell how it came about."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -60,7 +61,7 @@ def explain_day(
         raise UnknownPerson(f"nobody has the code {employee_id}")
     schedule = shifts.schedules(work.session, {employee_id: person}, day_cutoff=rules.day_cutoff)[employee_id]
     facts = _facts(work, person, day, schedule, rules, now)
-    return explain(_evidence(work, person, day, facts, rules))
+    return explain(replace(_evidence(work, person, day, facts, rules), asked_at=now))
 
 
 def doubts_about(
@@ -99,6 +100,7 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         looks=_looks(work, person.employee_id, day),
         gaps=_gaps(work, _sites(work, person, day, facts), day, facts),
         holiday=_holiday(work, person.site_id, day),
+        known_by=_known_by(person),
         kept=attendance.get(session, person.employee_id, day),
         corrections=_corrections(work, person.employee_id, day),
         disputes=_disputes(work, person.employee_id, day),
@@ -106,6 +108,13 @@ def _evidence(work: UnitOfWork, person: Person, day: date, facts: DayFacts, rule
         revisions=_revisions(work, person.employee_id, day),
         overtime_warnings=_warnings(work, person.employee_id, day, rules),
     )
+
+
+def _known_by(person: Person) -> str:
+    """Return by what the person is on record."""
+    if person.has_consent and person.is_enrolled:
+        return "both" if person.has_badge else "face"
+    return "badge" if person.has_badge else ""
 
 
 def _looks(work: UnitOfWork, employee_id: str, day: date) -> list[Look]:

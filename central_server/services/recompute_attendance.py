@@ -15,7 +15,7 @@ from central_server.services.gather_day import Cast, DaySeen, facts_of_days
 __all__ = ["PersonDay", "outcomes", "recompute_days", "recompute_days_due", "recorded_to"]
 
 AT_ONCE = 500  # person-days whose facts are in memory together
-_NOT_WORTH_A_ROW = {Status.OFF, Status.HOLIDAY}
+_NOT_WORTH_A_ROW = {Status.OFF, Status.HOLIDAY, Status.NOT_STARTED}
 
 Outcome = tuple[Attendance | None, Attendance]  # the row there is, if any, and what the day comes to
 

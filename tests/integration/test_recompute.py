@@ -149,7 +149,9 @@ def test_an_event_whose_day_changes_leaves_one_and_comes_to_the_other_at_once(pl
     assert day_of(plant, day=MONDAY).seconds == 0
     with UnitOfWork(plant) as work:
         work.session.execute(update(Event).values(business_date=TUESDAY))
-    write(plant, plan_of(plant, TUESDAY, TUESDAY, now=EIGHT + 96 * HOUR))  # as if it had always been so
+    write(
+        plant, plan_of(plant, TUESDAY, TUESDAY, now=EIGHT + 96 * HOUR), now=EIGHT + 25 * HOUR
+    )  # absent so far
 
     shift_starts(plant, time(22), time(6))
     with UnitOfWork(plant) as work:

@@ -33,8 +33,8 @@ def a_box(name: str, reported: timedelta | None, state: str = "online") -> Agent
         ([a_box("a", 0 * HOUR), a_box("dead", 300 * HOUR, "offline")], MOST_WAITING),
         ([a_box("a", 0 * HOUR), a_box("new", None, "offline")], 0 * HOUR),
         ([a_box("a", -2 * HOUR)], 0 * HOUR),
-        ([a_box("new", None)], MOST_WAITING),
-        ([], MOST_WAITING),
+        ([a_box("new", None)], 0 * HOUR),
+        ([], 0 * HOUR),
     ],
 )
 def test_the_record_is_as_complete_as_the_box_that_is_furthest_behind(boxes, behind):

@@ -140,7 +140,7 @@ def test_how_each_figure_ends(seen, more, figure, last):
         ((), {}, ["not_seen", "watched_all_the_time"]),
         ((), {"unwatched": [gap("08:00", "10:00")]}, ["not_seen", "watched_enough"]),
         ((), {"unwatched": [gap("08:00", "16:00")]}, ["not_seen", "watched_too_little"]),
-        ((), {"as_of": at("07:00")}, ["not_seen", "shift_not_begun"]),
+        ((), {"as_of": at("07:00")}, ["shift_not_begun"]),
         ((), {"leaves": (LeaveSpan(first_on=MONDAY, last_on=MONDAY),)}, ["on_leave"]),
         ((), {"holidays": frozenset({MONDAY})}, ["is_holiday"]),
         ((), {"assignments": ()}, ["no_shift"]),
@@ -275,3 +275,34 @@ def test_an_explanation_changes_nothing_about_the_day():
         as_of=datetime(2026, 11, 25, tzinfo=UTC),
     )
     assert found.day == day_account(facts).attendance
+
+
+@pytest.mark.parametrize(
+    ("punch", "figure", "said"),
+    [
+        (("17:00", False), "first_in", "Only punched out, at 17:00: when the person came is not known."),
+        (("17:00", False), "last_out", "Punched at 17:00 at Kiosk."),
+        (("08:00", True), "first_in", "Punched at 08:00 at Kiosk."),
+        (("08:00", True), "last_out", "Only punched in, at 08:00: when the person went is not known."),
+    ],
+)
+def test_who_punched_one_way_only_was_there(punch, figure, said):
+    """Nothing says that they were not seen, nor that they are still here; the status says the same."""
+    clock, is_in = punch
+    found = explained(punches=[Punch(at(clock), is_in)])
+    assert words(found, figure) == [said]
+    told = {step.code for each in found.figures for step in each.steps} | {e.code for e in found.why_status}
+    assert not told & {"not_seen", "still_here", "watched_too_little", "watched_all_the_time"}
+    assert [each.code for each in found.why_status] == [f"only_punched_{'in' if is_in else 'out'}"]
+
+
+def test_who_is_here_without_a_stay_is_not_called_unseen():
+    """HR gave the first time and nothing was seen: nobody says `still in the area` for that."""
+    found = explained(corrections=(made("first_in_ts", at("08:00").isoformat()),))
+    assert "Still in the area." not in words(found, "last_out")
+
+
+def test_two_times_outside_the_shift_are_in_order():
+    """In and out within a minute after the shift: the times fit, but not there in the working time."""
+    found = explained("17:20", "17:21")
+    assert words(found, "work") == ["Not there during the working time itself."]

@@ -1,8 +1,8 @@
 """The attendance of a day, of the last days, and of one person."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +13,23 @@ from sqlalchemy.orm import Session
 from central_server.db.models import Attendance, AttendanceCorrection, Employee
 from central_server.db.queries.places import Places
 from central_server.db.queries.teams import Team
+from central_server.domain.unrecorded import Unrecorded
 
 COUNTED = ("present", "late", "absent", "incomplete", "leave")
-ORDER = ("absent", "late", "incomplete", "none", "present", "leave", "holiday", "off")
+ORDER = (
+    "absent",
+    "late",
+    "incomplete",
+    "none",
+    "present",
+    "not_started",
+    "leave",
+    "holiday",
+    "off",
+    "not_on_record",
+)
+
+Calendar = Callable[[Collection[str]], Mapping[str, Unrecorded]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +38,7 @@ class DayLine:
     name: str
     department: str
     timezone: tzinfo | None  # in which the day was judged, and its times are told
-    status: str  # domain.attendance.Status, or none: nothing is recorded for this day
+    status: str  # domain.attendance.Status, not_on_record, or none: nothing is recorded for this day
     first_in: datetime | None  # local
     last_out: datetime | None  # local; None while the person is in the area
     work_seconds: int | None
@@ -81,8 +95,20 @@ class CorrectionLine:
     made: datetime | None  # local
 
 
-def read_day(session: Session, places: Places, day: date, team: Team, *, department: str = "") -> Day:
-    """Return everybody's line of a day: what needs attention first, then by name."""
+def read_day(
+    session: Session,
+    places: Places,
+    day: date,
+    team: Team,
+    *,
+    department: str = "",
+    site_id: str = "",
+    calendar: Calendar = lambda _: {},
+) -> Day:
+    """Return everybody's line of a day: what needs attention first, then by name.
+
+    site_id: only of people who belong to it. calendar: says what a day without a row is called.
+    """
     query = (
         select(Employee.employee_id, Employee.name, Employee.department, Employee.site_id, Attendance)
         .outerjoin(
@@ -95,12 +121,16 @@ def read_day(session: Session, places: Places, day: date, team: Team, *, departm
         query = query.where(Employee.employee_id.in_(team))
     if department:
         query = query.where(Employee.department == department)
+    if site_id:
+        query = query.where(Employee.site_id == site_id)
     corrected = set(
         session.scalars(
             select(AttendanceCorrection.employee_id).where(AttendanceCorrection.business_date == day)
         )
     )
     lines = [_line(each, places, each.employee_id in corrected) for each in session.execute(query)]
+    said = calendar([each.employee_id for each in lines if each.status in ("none", "off")])
+    lines = [_called(each, said.get(each.employee_id)) for each in lines]
     lines.sort(key=lambda each: (_rank(each.status), each.name.casefold()))
     counts = Counter(each.status for each in lines)
     return Day(
@@ -109,6 +139,13 @@ def read_day(session: Session, places: Places, day: date, team: Team, *, departm
         counts={status: counts.get(status, 0) for status in COUNTED},
         work_seconds=sum(each.work_seconds or 0 for each in lines),
     )
+
+
+def _called(line: DayLine, said: Unrecorded | None) -> DayLine:
+    """Return the line with what the calendar says; a row that is there stays, but for its word."""
+    if said is None or said.status == "none" or (line.status == "off" and said.status != "not_on_record"):
+        return line
+    return replace(line, status=said.status, leave_kind=said.leave_kind)
 
 
 def _rank(status: str) -> int:

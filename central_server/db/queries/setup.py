@@ -22,7 +22,8 @@ class Setup:
     has_agent: bool
     has_camera: bool
     has_employee: bool
-    has_template: bool  # or somebody has a badge to punch with
+    has_template: bool
+    has_badge: bool  # somebody has a PIN or a badge to punch with
     has_supervisor: bool
     has_shift: bool
     has_recipient: bool
@@ -30,7 +31,7 @@ class Setup:
     @property
     def is_done(self) -> bool:
         """Without these the board is empty; the rest can follow."""
-        return self.has_agent and self.has_employee and self.has_template
+        return self.has_agent and self.has_employee and (self.has_template or self.has_badge)
 
 
 def read_setup(session: Session) -> Setup:
@@ -39,15 +40,14 @@ def read_setup(session: Session) -> Setup:
         "has_camera": Camera,
         "has_employee": Employee,
         "has_template": FaceTemplate,
+        "has_badge": Badge,
         "has_supervisor": OrgHierarchy,
         "has_shift": ShiftAssignment,
         "has_recipient": ReportRecipient,
     }
     query = select(*(exists(select(1).select_from(table)).label(name) for name, table in asked.items()))
-    query = query.add_columns(exists(select(1).select_from(Badge)).label("has_badge"))
     row = session.execute(query).one()
-    found = {name: bool(getattr(row, name)) for name in asked}
-    return Setup(**found | {"has_template": found["has_template"] or bool(row.has_badge)})
+    return Setup(**{name: bool(getattr(row, name)) for name in asked})
 
 
 def count_open_alerts(session: Session, team: frozenset[str] | None) -> int:
