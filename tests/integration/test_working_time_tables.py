@@ -128,7 +128,7 @@ def test_a_dry_run_tells_what_would_be_and_does_nothing(plant, table):
         ("shifts", {"shift_id": "off"}, ("shift_id", "off_is_taken")),
         ("shifts", {"starts": "8 am"}, ("starts", "no_time")),
         ("shifts", {"ends": ""}, ("ends", "empty")),
-        ("shifts", {"weekdays": "senin"}, ("weekdays", "no_weekdays")),
+        ("shifts", {"weekdays": "moonday"}, ("weekdays", "no_weekdays")),
         ("shifts", {"late_grace_min": "241"}, ("late_grace_min", "no_number")),
         ("shifts", {"late_out_min": "-1"}, ("late_out_min", "no_number")),
         ("shifts", {"late_out_min": "721"}, ("late_out_min", "no_number")),
