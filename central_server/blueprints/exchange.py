@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from central_server.blueprints import table_words
-from central_server.blueprints.export import csv_response
+from central_server.blueprints.export import table_response
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.request_facts import places, today, user
 from central_server.db.unit_of_work import UnitOfWork
@@ -78,18 +78,18 @@ def _page(found: Table, **more: Any) -> str:
     )
 
 
-@blueprint.get("/<kind>/rows.csv")
-def download(kind: str) -> Response:
+@blueprint.get("/<kind>/rows.<ending>")
+def download(kind: str, ending: str) -> Response:
     found = _table(kind)
     with hadir().work() as work:
         rows = export_rows(found, work, now=utc_now(), actor=user().actor)
-    return csv_response(f"{kind}-{today().isoformat()}.csv", heading(found), rows)
+    return table_response(f"{kind}-{today().isoformat()}", ending, heading(found), rows)
 
 
-@blueprint.get("/<kind>/empty.csv")
-def template(kind: str) -> Response:
+@blueprint.get("/<kind>/empty.<ending>")
+def template(kind: str, ending: str) -> Response:
     found = _table(kind)
-    return csv_response(f"{kind}.csv", heading(found), [example(found)])
+    return table_response(kind, ending, heading(found), [example(found)])
 
 
 @blueprint.post("/<kind>/")

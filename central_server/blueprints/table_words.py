@@ -101,7 +101,7 @@ PROBLEMS: Mapping[str, LazyString] = {
     "no_slug": lazy("%(column)s: %(value)s may hold only a-z, 0-9 and '-', at most 32."),
     "too_long": lazy("%(column)s is too long."),
     "no_choice": lazy("%(column)s: %(value)s is none of the words that can stand here: %(among)s."),
-    "no_weekdays": lazy("%(column)s: %(value)s is no weekday. Write mon-fri or senin-jumat, or mon,wed,fri."),
+    "no_weekdays": lazy("%(column)s: %(value)s is no weekday. Write mon-fri, senin-jumat, or mon,wed,fri."),
     "order": lazy("%(column)s: %(value)s is before the beginning."),
     "no_site": lazy("There is no site %(value)s."),
     "no_site_named": lazy("No site is named. Name it in the column site_id, or choose one for the new rows."),

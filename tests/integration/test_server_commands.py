@@ -347,7 +347,7 @@ def test_recompute_asks_on_a_terminal(absent, environment, answer, written):
         os.write(ours, f"{answer}\n".encode())
         assert process.wait(PATIENCE_S) == 0
     os.close(ours)
-    assert "Write these 1 changes? [y/N]" in said
+    assert "Write these 1 change? [y/N]" in said
     assert statuses(absent) == written
 
 

@@ -49,7 +49,7 @@ WORDS: Mapping[str, str] = {
     "no_slug": "{column} {value!r} may hold only a-z, 0-9 and '-', at most 32",
     "too_long": "{column} is too long",
     "no_choice": "{column} {value!r} is none of the words that can stand here: {among}",
-    "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri or senin-jumat, or mon,wed,fri",
+    "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, senin-jumat, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
     "no_site_named": "no site is named, and there is not just one",

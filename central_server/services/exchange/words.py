@@ -77,7 +77,8 @@ class Named(Protocol):
 def column_names(headings: Iterable[str | None], columns: Sequence[Named]) -> dict[str | None, str]:
     """Return the column that each heading means; a heading that means none stays as it is, None is ''.
 
-    Of several columns that a word can mean, the first that is not the site; none that has a heading of its own.
+    Of several columns that a word can mean, it is the first that is not the site, and none that has a heading
+    of its own.
     """
     plain = {each: str(each or "").strip().lower() for each in headings}
     taken = set(plain.values())
