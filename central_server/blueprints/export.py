@@ -1,4 +1,4 @@
-"""Lists as downloads: workbooks first, and CSV that a spreadsheet of the reader's language splits by itself."""
+"""Lists as downloads: workbooks, or CSV that a spreadsheet in the reader's language splits by itself."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

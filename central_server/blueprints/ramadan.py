@@ -98,11 +98,17 @@ def _saved(form: RamadanForm, ticked: str) -> bool:
     )
     try:
         with hadir().work() as work:
-            set_ramadan(work, ramadan, now=utc_now(), actor=user().actor)
+            replaced = set_ramadan(work, ramadan, now=utc_now(), actor=user().actor)
     except RowRefused as refused:
         put_problems(form, refused.problems)
         return False
-    flash(_("The Ramadan hours are planned.") + " " + recompute_words(), "good")
+    words = [_("The Ramadan hours are planned.")]
+    for first, last in replaced:
+        words.append(
+            _("They replace those planned before, from %(first)s to %(last)s.", first=first, last=last)
+        )
+    starts = [row["valid_from"], *(first for first, _last in replaced)]
+    flash(" ".join(filter(None, [*words, recompute_words(*starts)])), "good")
     return True
 
 

@@ -101,7 +101,7 @@ class Tablet:
         self.page.locator("#code").fill(code)
         for digit in pin:
             self.page.locator(f"[data-digit='{digit}']").click()
-        self.page.locator(".key.yes").click()
+        self.page.locator("#form button[type=submit]").click()
 
     def answer(self, words: str) -> None:
         playwright.expect(self.page.locator("#answer")).to_contain_text(words)

@@ -302,6 +302,19 @@ def test_ramadan_is_one_form(world, hr):
     assert {"shifts.import", "assignments.import", "breaks.import"} <= set(audited(world))
 
 
+def test_a_ramadan_that_moves_replaces_what_was_planned(world, hr):
+    """The dates as announced take the place of the foreseen ones, with their breaks, and that is said."""
+    first = send(hr, "/ramadan/", RAMADAN)
+    assert "recompute" not in first, "no day that is over changes"
+    moved = {**RAMADAN, "valid_from": "2027-02-09", "valid_to": "2027-03-10", "pause": ""}
+    again = send(hr, "/ramadan/", moved)
+    assert f"planned before, from {RAMADAN['valid_from']} to {RAMADAN['valid_to']}." in again
+    dated = [each for each in world.rows(models.ShiftAssignment) if each.valid_from]
+    assert [str(each.valid_from) for each in dated] == ["2027-02-09"]
+    assert not [each for each in world.rows(models.BreakWindow) if each.valid_from]
+    assert {"assignments.remove", "breaks.remove"} <= set(audited(world))
+
+
 def test_a_short_saturday_goes_on_in_ramadan(world, hr):
     """The new hours are for the week; what the site works on other days stays."""
     with UnitOfWork(world.engine) as work:

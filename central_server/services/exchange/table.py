@@ -49,7 +49,7 @@ WORDS: Mapping[str, str] = {
     "no_slug": "{column} {value!r} may hold only a-z, 0-9 and '-', at most 32",
     "too_long": "{column} is too long",
     "no_choice": "{column} {value!r} is none of the words that can stand here: {among}",
-    "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, senin-jumat, or mon,wed,fri",
+    "no_weekdays": "{column} {value!r} is no weekday: write mon-fri, senin-jumat, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
     "no_site_named": "no site is named, and there is not just one",
@@ -218,29 +218,37 @@ def import_rows(
         rows=tuple(row for _, row in numbered),
         known=known,
     )
-    wrong = list(_wrong_columns(table, frozenset(names.values()))) if numbered or heading else []
+    wrong = [*_wrong_columns(table, frozenset(names.values()))] if numbered or heading else []
     if heading is not None and not numbered:
         wrong.append(BadRow(first_line, Problem("", "no_rows")))
     is_readable = all(each.problem.code != "missing_column" for each in wrong)
     if bad := (*wrong, *(_bad_rows(table, numbered, context) if is_readable else ())):
         return Imported(bad=bad)
     differences = tuple(_differences(table, numbered, known))
-    added = sum(each.before is None for each in differences)
-    imported = Imported(
-        added=added,
-        changed=len(differences) - added,
-        unchanged=len(numbered) - len(differences),
-        differences=differences,
-    )
+    imported = _counted(differences, len(numbered))
     if not dry_run:
-        for each in differences:
-            table.put(each.after, context)
-        work.session.flush()
-        if table.finish:
-            table.finish([each.after for each in differences], context)
-            work.session.flush()
+        _put(table, differences, context)
         _note(table, imported, context, actor)
     return imported
+
+
+def _put(table: Table, differences: Sequence[Difference], context: Context) -> None:
+    for each in differences:
+        table.put(each.after, context)
+    context.work.session.flush()
+    if table.finish:
+        table.finish([each.after for each in differences], context)
+        context.work.session.flush()
+
+
+def _counted(differences: tuple[Difference, ...], rows: int) -> Imported:
+    added = sum(each.before is None for each in differences)
+    return Imported(
+        added=added,
+        changed=len(differences) - added,
+        unchanged=rows - len(differences),
+        differences=differences,
+    )
 
 
 def _note(table: Table, imported: Imported, context: Context, actor: str) -> None:
