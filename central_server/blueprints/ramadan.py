@@ -43,7 +43,7 @@ def plan() -> str | Response:
         title=_("Ramadan hours"),
         order=("site_id", "valid_from", "valid_to", "starts", "ends", "weekdays", "pause", *TIMES),
         hints={
-            "valid_from": _("As announced. You can change it later under Who works when."),
+            "valid_from": _("As announced. Entered again with other dates, it replaces what was planned."),
             "valid_to": _("From the next day on the usual hours count again by themselves."),
             "weekdays": _("A shift of the site on other days, like a short Saturday, goes on as it is."),
             "pause": _("On these dates it counts instead of every break of that name."),

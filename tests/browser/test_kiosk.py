@@ -180,6 +180,21 @@ def test_a_refusal_says_what_to_do_in_either_language(tablet, code):
     tablet.answer("Selamat datang, Ani")
 
 
+def test_a_code_can_be_typed_with_the_keys_on_the_screen(tablet, code):
+    """Letters and digits go into the code while letters are shown, then the digits into the PIN."""
+    page = tablet.open()
+    page.locator(".way.in").click()
+    page.locator("[data-letters]").click()
+    for letter in "ANI":
+        page.locator(f"[data-letter='{letter}']").click()
+    page.locator("#form button[type=submit]").click()  # leads on to the PIN
+    for digit in PIN:
+        page.locator(f"[data-digit='{digit}']").click()
+    assert page.locator("#code").input_value() == "ANI"
+    page.locator("#form button[type=submit]").click()
+    tablet.answer("Selamat datang, Ani")
+
+
 def test_without_the_server_nothing_is_pretended(world, tablet, code):
     """The answer is lost on its way: it is asked for again by itself, and the punch counts once."""
     page = tablet.open()
