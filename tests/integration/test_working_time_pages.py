@@ -142,7 +142,7 @@ def test_only_hr_and_administrators_come_in(world, role):
 
 def test_a_shift_is_made_changed_and_removed(world, hr):
     """Each is audited, and HR reads that closed days keep their numbers."""
-    assert "hadir server recompute" in send(hr, "/shifts/add", SHIFT)
+    assert "ask your administrator to recompute" in send(hr, "/shifts/add", SHIFT)
     assert "There is one called" in send(hr, "/shifts/add", SHIFT)
     form = {**SHIFT, "name": "Malam baru", "weekdays": ["sun"]}
     assert "Saved." in send(hr, "/shifts/night", form)
