@@ -116,7 +116,7 @@ def _unfolded(records: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
         is_whole = (
             between and width > 1 and len(filled) == 1 and record[0].count(between) >= min(2, width - 1)
         )
-        yield next(csv.reader([record[0]], delimiter=between)) if is_whole else record
+        yield next(csv.reader([" ".join(record[0].split())], delimiter=between)) if is_whole else record
 
 
 def _sheet(records: Iterable[Sequence[str]]) -> Sheet:
