@@ -37,7 +37,10 @@ def main(arguments: list[str]) -> int:
     logs.set_up(config.log_level, secrets=config.secrets())
     command: Command = given.command
     try:
-        return command(config, given)
+        return _flushed(command(config, given))
+    except BrokenPipeError:  # who reads along, as `head` does, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the exit write there
+        return OK
     except commands.CommandError as error:
         print(error, file=sys.stderr)
         return MISUSED if isinstance(error, commands.Misused) else FAILED
@@ -49,6 +52,11 @@ def main(arguments: list[str]) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _flushed(status: int) -> int:
+    sys.stdout.flush()
+    return status
 
 
 def parser() -> argparse.ArgumentParser:

@@ -26,10 +26,11 @@ from central_server.domain.holding import Hold
 from central_server.private_home import keep_private
 from central_server.services.audit import note
 from central_server.services.build_report import ReportOptions, UnknownSite, build_daily_report
+from central_server.services.exchange.values import as_date
 from central_server.services.join_agent import make_join_code
 from central_server.services.manage_people import PersonDetails, PersonRefused
 from central_server.services.manage_people import add_employee as add_person
-from central_server.services.manage_users import UserRefused
+from central_server.services.manage_users import MIN_PASSWORD, UserRefused
 from central_server.services.manage_users import add_user as add_account
 from central_server.services.purge_expired import purge_expired
 from central_server.services.resign_employee import UnknownEmployee, resign_employee
@@ -46,11 +47,22 @@ class Misused(CommandError):
     """What was typed makes no sense, whatever the server knows."""
 
 
+NOT_MADE = {
+    "name_empty": "the name is empty",
+    "name_taken": "there is one of that name already",
+    "password_short": f"the password needs at least {MIN_PASSWORD} characters",
+}
+
+
 def day_of(text: str) -> date:
+    """Return the date that somebody typed, as tables take it."""
     try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23") from error
+        day = as_date(text)
+    except ValueError:
+        day = None
+    if day is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-23 or 23/11/2026")
+    return day
 
 
 def migrate(config: ServerConfig, _given: argparse.Namespace) -> int:
@@ -75,7 +87,8 @@ def add_user(config: ServerConfig, given: argparse.Namespace) -> int:
                 actor=_actor(),
             )
         except UserRefused as error:
-            raise CommandError(f"The account was not made: {error.problem.replace('_', ' ')}.") from error
+            words = NOT_MADE.get(error.problem, error.problem.replace("_", " "))
+            raise CommandError(f"The account was not made: {words}.") from error
     print(f"{given.name} may log in as {given.role}.")
     if is_made_up:
         print(f"Password: {password}")

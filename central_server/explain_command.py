@@ -18,7 +18,7 @@ from central_server.services.audit import note
 from central_server.services.explain_day import UnknownPerson, explain_day
 
 WIDTH = 100
-LABEL = 27  # columns of the names on the left
+LABEL = 28  # columns of the names on the left
 ROWS = (("shift", "="), ("break", "b"), ("stay", "#"), ("odd_stay", "o"), ("gap", "?"))
 QUARTER = timedelta(minutes=15)
 MOST_QUARTERS = 72

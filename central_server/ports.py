@@ -98,6 +98,7 @@ class Sheet:
 
     rows: tuple[Mapping[str | None, str], ...]
     first_line: int = 2  # of the first row, as a spreadsheet counts
+    heading: tuple[str, ...] = ()
 
 
 class UnreadableTable(Exception):

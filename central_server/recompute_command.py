@@ -20,6 +20,24 @@ from central_server.services.plan_recompute import Change, Plan, plan_recompute
 
 LINES = 40  # person-days that are shown word for word
 BESIDE = "(beside the days asked for)"
+NAMES = {
+    "site_id": "site",
+    "shift_id": "shift",
+    "timezone": "time zone",
+    "first_in_ts": "first in",
+    "last_out_ts": "last out",
+    "seconds": "in the area",
+    "span_seconds": "first to last",
+    "break_seconds": "breaks taken off",
+    "work_seconds": "work",
+    "late_min": "late",
+    "early_leave_min": "left early",
+    "overtime_min": "overtime",
+    "overtime_paid_min": "overtime that counts",
+    "leave_kind": "kind of leave",
+    "is_verified": "certain",
+    "is_provisional": "provisional",
+}
 
 
 def recompute(config: ServerConfig, given: argparse.Namespace) -> int:
@@ -76,7 +94,7 @@ def _may_write(plan: Plan, given: argparse.Namespace) -> bool:
 
 
 def _count(plan: Plan) -> str:
-    return f"{len(plan.marks)} changes" if plan.marks else f"{plan.moved} events' dates"
+    return _counted(len(plan.marks), "change") if plan.marks else f"dates of {_counted(plan.moved, 'event')}"
 
 
 # -- what is shown -----------------------------------------------------------------------------------------
@@ -109,7 +127,7 @@ def _lines(change: Change, plan: Plan) -> Iterator[str]:
     yield head
     for name, (before, after) in change.fields.items():
         zone = ZoneInfo(day.timezone)
-        yield f"    {name:18} {_value(before, zone)} -> {_value(after, zone)}"
+        yield f"    {_name(name):20} {_value(before, zone, name)} -> {_value(after, zone, name)}"
 
 
 def _in_words(day: Attendance) -> str:
@@ -119,7 +137,11 @@ def _in_words(day: Attendance) -> str:
     return f"{day.status.value}, {_value(day.first_in_ts, zone)} to {_value(day.last_out_ts, zone)}"
 
 
-def _value(value: Any, zone: ZoneInfo) -> str:
+def _name(field: str) -> str:
+    return NAMES.get(field, field.replace("_", " "))
+
+
+def _value(value: Any, zone: ZoneInfo, field: str = "") -> str:
     match value:
         case None | "":
             return "-"
@@ -129,6 +151,10 @@ def _value(value: Any, zone: ZoneInfo) -> str:
             return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
         case Status():
             return value.value
+        case int() if field.endswith("seconds"):
+            return f"{value // 3600}h {value % 3600 // 60:02}m {value % 60:02}s"
+        case int() if field.endswith("_min"):
+            return f"{value} min"
         case _:
             return str(value)
 
@@ -141,12 +167,20 @@ def _sums(plan: Plan) -> Iterator[str]:
         kinds = ", ".join(f"{count} {status}" for status, count in plan.new.most_common())
         yield f"  {plan.new.total()} have no row yet: {kinds}"
     if changed:
-        kinds = ", ".join(f"{name} {count} times" for name, count in plan.fields.most_common())
+        kinds = ", ".join(
+            f"{_name(name)} {_counted(count, 'time')}" for name, count in plan.fields.most_common()
+        )
         yield f"  {changed} have a row that changes: {kinds}"
     if plan.emptied:
         yield f"  {plan.emptied} of those rows have nothing left of their day; they stay, and say so"
     if plan.moved:
-        yield f"  {plan.moved} events belong to another business date, and are moved there"
+        verb = "belongs" if plan.moved == 1 else "belong"
+        moved = "is moved" if plan.moved == 1 else "are moved"
+        yield f"  {_counted(plan.moved, 'event')} {verb} to another business date, and {moved} there"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _tell(written: Written) -> None:

@@ -58,6 +58,7 @@ def import_table(config: ServerConfig, given: argparse.Namespace) -> int:
             actor=commands._actor(),
             dry_run=given.dry_run,
             first_line=sheet.first_line,
+            heading=sheet.heading,
         )
     if done.bad:
         for bad in done.bad[:MOST_TOLD]:

@@ -12,9 +12,12 @@ from central_server.adapters.report_view import cells
 from central_server.domain.report_words import leave_words, words
 from central_server.domain.reports import DailyReport, ReportRow
 
+DECIMAL_COMMA = frozenset({"id"})  # languages
 PIECE = 64_000  # characters of a long table that are held at once
 _FORMULA = re.compile(r"'* *[=+\-@\t\r]")  # what a spreadsheet would compute, or looks guarded already
 _SUSPECT = frozenset("'= +-@\t\r")  # how such a text can begin: asked first, of millions of cells
+_NUMBER = re.compile(r"-?[0-9]{1,9}([.,][0-9]{1,4})?")
+_FIRST_NUMBER = 7  # of the report's columns: before it a code like 007 is text
 _COLUMNS = (
     *("date", "employee_id", "name", "department", "status", "first_in", "last_out"),
     *("hours", "late_min", "early_min", "is_provisional"),
@@ -33,18 +36,25 @@ def unsafe(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text
 
 
-def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return a CSV file in UTF-8 with the mark by which Excel knows it."""
-    return b"".join(csv_pieces(head, rows))
+def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]], language: str = "en") -> bytes:
+    """Return a CSV file in UTF-8 with the mark by which Excel knows it.
+
+    An Excel in Indonesian (`id`) expects semicolons, and commas in numbers.
+    """
+    return b"".join(csv_pieces(head, rows, language))
 
 
-def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[Any]], language: str = "en") -> Iterator[bytes]:
     """Yield the same piece by piece, for tables too long to hold at once."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
+    has_commas = language in DECIMAL_COMMA
+    writer = csv.writer(text, delimiter=";" if has_commas else ",")
     yield codecs.BOM_UTF8
     for row in chain([head], rows):
-        writer.writerow(safe(cell) for cell in row)
+        writer.writerow(
+            str(cell).replace(".", ",") if has_commas and isinstance(cell, float) else safe(cell)
+            for cell in row
+        )
         if text.tell() > PIECE:
             yield text.getvalue().encode()
             text.seek(0)
@@ -66,8 +76,24 @@ def xlsx_bytes(head: Sequence[str], rows: Iterable[Sequence[Any]], title: str = 
 
 
 def render_csv(report: DailyReport, language: str) -> bytes:
-    """Return the daily report as CSV; times are local, hours are decimal."""
-    return csv_bytes(report_head(language), (report_line(row, report, language) for row in report.rows))
+    """Return the daily report as CSV; times are local, hours are decimal, in the language's way."""
+    rows = (report_line(row, report, language) for row in report.rows)
+    return csv_bytes(report_head(language), rows, language)
+
+
+def workbook_of(report_csv: bytes) -> bytes:
+    """Return a stored CSV report as XLSX: what was sent, with hours and minutes as numbers again."""
+    text = report_csv.decode("utf-8-sig")
+    delimiter = ";" if text.partition("\n")[0].count(";") else ","
+    head, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return xlsx_bytes(head, ([*map(_number_or_text, range(len(row)), row)] for row in rows))
+
+
+def _number_or_text(column: int, text: str) -> float | int | str:
+    text = unsafe(text)
+    if column < _FIRST_NUMBER or not _NUMBER.fullmatch(text):
+        return text
+    return float(text.replace(",", ".")) if "," in text or "." in text else int(text)
 
 
 def report_head(language: str) -> list[str]:

@@ -100,10 +100,29 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+def _unfolded(records: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Yield the records, and split lines that stand whole in their first cell.
+
+    An Excel that expects other signs between values keeps such a file like that, and saves it so.
+    """
+    between, width = "", 0
+    for record in records:
+        filled = [each for each in record if each]
+        if not width and filled:
+            between = (
+                next((each for each in _DELIMITERS if each in filled[0]), "") if len(filled) == 1 else ","
+            )
+            width = len(filled[0].split(between)) if len(filled) == 1 and between else len(filled)
+        is_whole = (
+            between and width > 1 and len(filled) == 1 and record[0].count(between) >= min(2, width - 1)
+        )
+        yield next(csv.reader([" ".join(record[0].split())], delimiter=between)) if is_whole else record
+
+
 def _sheet(records: Iterable[Sequence[str]]) -> Sheet:
     heading: list[str] | None = None
     first_line, rows, filled = 2, [], 0
-    for line, record in enumerate(records, start=1):
+    for line, record in enumerate(_unfolded(records), start=1):
         cells = [unsafe(each.strip()) for each in record]
         filled += sum(map(bool, cells))
         if line > MOST_LINES or filled > MOST_CELLS:
@@ -119,7 +138,7 @@ def _sheet(records: Iterable[Sequence[str]]) -> Sheet:
         raise UnreadableTable("empty_file")
     while rows and not any(rows[-1].values()):
         rows.pop()
-    return Sheet(tuple(rows), first_line)
+    return Sheet(tuple(rows), first_line, tuple(each for each in heading if each))
 
 
 def _heading(cells: list[str]) -> list[str]:

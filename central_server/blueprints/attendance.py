@@ -14,7 +14,7 @@ from central_server.blueprints import day_words as words_of_days
 from central_server.blueprints import wording
 from central_server.blueprints.charts import column
 from central_server.blueprints.day_words import Speaker
-from central_server.blueprints.export import csv_response
+from central_server.blueprints.export import table_response
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.formats import clock
 from central_server.blueprints.formats import day as day_words
@@ -150,17 +150,17 @@ def _column(each: DayCount, most: int) -> dict[str, Any]:
     return {"day": each.day, "words": words, "pieces": column(parts, most)}
 
 
-@blueprint.get("/day.csv")
-def csv_file() -> Response:
+@blueprint.get("/day.<any(xlsx, csv):ending>")
+def csv_file(ending: str) -> Response:
     """The table of the day as it is on the page."""
     found = _day()
-    _note_export("csv", found.day)
+    _note_export(ending, found.day)
     head = [_("Day"), _("Code"), _("Name"), _("Department"), _("Status"), _("First in"), _("Last out")]
     head += [_("Minutes worked"), _("Minutes late"), _("Left early (minutes)"), _("Corrected")]
     head += [_("Minutes in the area"), _("Minutes from first to last"), _("Unpaid breaks (minutes)")]
     head += [_("Overtime (minutes)"), _("Overtime that counts (minutes)")]
     head += [_("Leave"), _("Certain"), _("Provisional")]
-    return csv_response(f"attendance-{found.day}.csv", head, _csv_rows(found))
+    return table_response(f"attendance-{found.day}", ending, head, _csv_rows(found))
 
 
 def _note_export(form: str, day: date) -> None:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import Engine
 
-from central_server.blueprints.export import csv_stream
+from central_server.blueprints.export import table_response
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.request_facts import places, text, user
 from central_server.db.unit_of_work import UnitOfWork
@@ -20,8 +20,8 @@ blueprint = Blueprint("attendance_export", __name__, url_prefix="/attendance")
 MOST_DAYS = 366  # in one file from a page
 
 
-@blueprint.get("/days.csv")
-def days_csv() -> ResponseReturnValue:
+@blueprint.get("/days.<any(xlsx, csv):ending>")
+def days_csv(ending: str) -> ResponseReturnValue:
     """Every recorded person-day from one date to another."""
     site_id = text("site")
     if site_id and site_id not in places().sites:
@@ -33,7 +33,8 @@ def days_csv() -> ResponseReturnValue:
     span = Span(first=first, last=last, site_id=site_id, department=text("department"))
     with hadir().work() as work:
         note_export(work, span, now=utc_now(), actor=user().actor)
-    return csv_stream(f"attendance-{first}-{last}.csv", HEADING, _rows(hadir().engine, span))
+    rows = _rows(hadir().engine, span)
+    return table_response(f"attendance-{first}-{last}", ending, HEADING, rows, is_long=True)
 
 
 def _rows(engine: Engine, span: Span) -> Iterator[list[Any]]:

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from central_server.blueprints import wording
 from central_server.blueprints.charts import stacked
-from central_server.blueprints.export import csv_response
+from central_server.blueprints.export import table_response
 from central_server.blueprints.extensions import db
 from central_server.blueprints.formats import ago, zone_name
 from central_server.blueprints.request_facts import local_now, places, team, text, today, user
@@ -146,7 +146,7 @@ def events() -> str:
     page = read_events(db.session(), places(), chosen, team(), cursor=text("older"))
     anything = ("", _("All"))
     kinds = [("", _("All but still in view")), ("all", _("Everything"))]
-    arguments = {name: value for name, value in request.args.items() if name != "older"}
+    arguments = {name: value for name, value in request.args.items() if name not in ("older", "ending")}
     return render_template(
         "events.html",
         page=page,
@@ -163,18 +163,18 @@ def events() -> str:
     )
 
 
-@blueprint.get("/events.csv")
-def events_csv() -> Response:
+@blueprint.get("/events.<any(xlsx, csv):ending>")
+def events_csv(ending: str) -> Response:
     """The filtered list, for a spreadsheet."""
     head = [_("Time"), _("Camera"), _("Location"), _("What"), _("Code"), _("Name"), _("Similarity")]
     lines = every_event(db.session(), places(), _event_filter(), team())
-    return csv_response(f"events-{today()}.csv", head, _csv_rows(lines))
+    return table_response(f"events-{today()}", ending, head, _csv_rows(lines))
 
 
 def _csv_rows(lines: Iterator[EventLine]) -> Iterator[list[Any]]:
     for each in lines:
         what = str(wording.word(wording.EVENTS, each.kind).label)
-        similarity = "" if each.similarity is None else f"{each.similarity:.2f}"
+        similarity = "" if each.similarity is None else round(each.similarity, 2)
         at = each.at.isoformat(timespec="seconds")
         yield [at, each.camera, each.where, what, each.employee_id, each.name or _("Unknown"), similarity]
 

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from central_server.blueprints import table_words
-from central_server.blueprints.export import csv_response
+from central_server.blueprints.export import table_response
 from central_server.blueprints.extensions import hadir, utc_now
 from central_server.blueprints.request_facts import places, today, user
 from central_server.db.unit_of_work import UnitOfWork
@@ -40,6 +40,7 @@ class Asked:
     digest: str  # of the differences that were shown
     first_line: int
     rows: list[Any]
+    heading: list[str]
 
 
 class _NotAsShown(Exception):
@@ -77,18 +78,18 @@ def _page(found: Table, **more: Any) -> str:
     )
 
 
-@blueprint.get("/<kind>/rows.csv")
-def download(kind: str) -> Response:
+@blueprint.get("/<kind>/rows.<ending>")
+def download(kind: str, ending: str) -> Response:
     found = _table(kind)
     with hadir().work() as work:
         rows = export_rows(found, work, now=utc_now(), actor=user().actor)
-    return csv_response(f"{kind}-{today().isoformat()}.csv", heading(found), rows)
+    return table_response(f"{kind}-{today().isoformat()}", ending, heading(found), rows)
 
 
-@blueprint.get("/<kind>/empty.csv")
-def template(kind: str) -> Response:
+@blueprint.get("/<kind>/empty.<ending>")
+def template(kind: str, ending: str) -> Response:
     found = _table(kind)
-    return csv_response(f"{kind}.csv", heading(found), [example(found)])
+    return table_response(kind, ending, heading(found), [example(found)])
 
 
 @blueprint.post("/<kind>/")
@@ -114,7 +115,7 @@ def _preview(found: Table, sheet: Sheet, site_id: str) -> ResponseReturnValue:
     now = utc_now()
     with UnitOfWork(hadir().engine, writes=False) as work:
         rows = sheet.rows
-        done = _import(found, rows, work, site_id, sheet.first_line, now=now, dry_run=True)
+        done = _import(found, sheet, work, site_id, now=now, dry_run=True)
     sealed = ""
     if done.differences:
         asked = Asked(
@@ -125,6 +126,7 @@ def _preview(found: Table, sheet: Sheet, site_id: str) -> ResponseReturnValue:
             digest=_digest(done),
             first_line=sheet.first_line,
             rows=[list(row.items()) for row in rows],
+            heading=list(sheet.heading),
         )
         plain = zlib.compress(json.dumps(asdict(asked), ensure_ascii=False).encode())
         sealed = hadir().seal(PURPOSE).close(plain).decode()
@@ -137,23 +139,23 @@ def _preview(found: Table, sheet: Sheet, site_id: str) -> ResponseReturnValue:
 
 def _import(
     found: Table,
-    rows: Any,
+    sheet: Sheet,
     work: UnitOfWork,
     site_id: str,
-    first_line: int,
     *,
     now: datetime,
     dry_run: bool = False,
 ) -> Imported:
     return import_rows(
         found,
-        rows,
+        sheet.rows,
         work,
         site_id=site_id,
         now=now,
         actor=user().actor,
         dry_run=dry_run,
-        first_line=first_line,
+        first_line=sheet.first_line,
+        heading=sheet.heading,
     )
 
 
@@ -174,9 +176,10 @@ def confirm(kind: str) -> ResponseReturnValue:
         flash(_("That preview is too old. Choose the file again."), "bad")
         return redirect(url_for("exchange.table", kind=kind))
     rows = tuple(dict(row) for row in asked.rows)
+    sheet = Sheet(rows, asked.first_line, tuple(asked.heading))
     try:
         with hadir().work() as work:
-            done = _import(found, rows, work, asked.site_id, asked.first_line, now=now)
+            done = _import(found, sheet, work, asked.site_id, now=now)
             if done.bad or _digest(done) != asked.digest:
                 raise _NotAsShown(done)
     except _NotAsShown as other:
@@ -184,7 +187,7 @@ def confirm(kind: str) -> ResponseReturnValue:
             flash(_("Nothing was left to change: it has been imported already."), "good")
             return redirect(url_for("exchange.index"))
         flash(_("Something was changed meanwhile, so nothing was imported. Look at it again."), "bad")
-        return _preview(found, Sheet(rows, asked.first_line), asked.site_id)
+        return _preview(found, sheet, asked.site_id)
     flash(_("Imported: %(added)s new, %(changed)s changed.", added=done.added, changed=done.changed), "good")
     return redirect(url_for("exchange.index"))
 

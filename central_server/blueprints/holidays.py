@@ -87,7 +87,7 @@ def indonesia() -> Response:
             "%(num)d of them are foreseen: check them against the decree.",
             doubts,
         )
-    flash(f"{words} {recompute_words()}", "good")
+    flash(f"{words} {recompute_words(f'{year}-01-01')}".strip(), "good")
     return redirect(url_for("holidays.index", year=year))
 
 

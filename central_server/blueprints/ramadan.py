@@ -43,7 +43,7 @@ def plan() -> str | Response:
         title=_("Ramadan hours"),
         order=("site_id", "valid_from", "valid_to", "starts", "ends", "weekdays", "pause", *TIMES),
         hints={
-            "valid_from": _("As announced. You can change it later under Who works when."),
+            "valid_from": _("As announced. Entered again with other dates, it replaces what was planned."),
             "valid_to": _("From the next day on the usual hours count again by themselves."),
             "weekdays": _("A shift of the site on other days, like a short Saturday, goes on as it is."),
             "pause": _("On these dates it counts instead of every break of that name."),
@@ -98,11 +98,17 @@ def _saved(form: RamadanForm, ticked: str) -> bool:
     )
     try:
         with hadir().work() as work:
-            set_ramadan(work, ramadan, now=utc_now(), actor=user().actor)
+            replaced = set_ramadan(work, ramadan, now=utc_now(), actor=user().actor)
     except RowRefused as refused:
         put_problems(form, refused.problems)
         return False
-    flash(_("The Ramadan hours are planned.") + " " + recompute_words(), "good")
+    words = [_("The Ramadan hours are planned.")]
+    for first, last in replaced:
+        words.append(
+            _("They replace those planned before, from %(first)s to %(last)s.", first=first, last=last)
+        )
+    starts = [row["valid_from"], *(first for first, _last in replaced)]
+    flash(" ".join(filter(None, [*words, recompute_words(*starts)])), "good")
     return True
 
 

@@ -1,5 +1,6 @@
 """The daily reports: files, who got them, who gets the next one, and making one now."""
 
+from io import BytesIO
 from pathlib import Path
 
 from flask import Blueprint, abort, flash, redirect, render_template, send_file, url_for
@@ -7,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from central_server.adapters.report_files import RENDERERS
+from central_server.adapters.report_files import RENDERERS, workbook_of
+from central_server.blueprints.export import XLSX
 from central_server.blueprints.extensions import db, hadir, utc_now
 from central_server.blueprints.forms import RecipientForm, options, problem
 from central_server.blueprints.request_facts import places, today, user
@@ -21,7 +23,7 @@ from central_server.services.manage_recipients import remove_recipient as remove
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
 
-MIMES = {"pdf": "application/pdf", "csv": "text/csv"}
+MIMES = {"pdf": "application/pdf", "csv": "text/csv", "xlsx": XLSX}
 
 
 @blueprint.get("/")
@@ -79,7 +81,9 @@ def download(run_id: int, kind: str) -> Response:
         abort(404)
     with hadir().work() as work:
         note(work, user().actor, "report.download", path.name, now=utc_now())
-    reply = send_file(path, mimetype=MIMES[kind], as_attachment=True, download_name=path.name, max_age=0)
+    source = BytesIO(workbook_of(path.read_bytes())) if kind == "xlsx" else path
+    name = f"{path.stem}.{kind}"
+    reply = send_file(source, mimetype=MIMES[kind], as_attachment=True, download_name=name, max_age=0)
     reply.headers["Cache-Control"] = "no-store"
     return reply
 

@@ -37,7 +37,7 @@ COLUMNS: Mapping[str, LazyString] = {
     "zones.is_public": lazy("yes: visitors pass here too, so nobody may be recognised."),
     "zones.is_entrance": lazy("yes: whoever comes or goes passes here."),
     "roles.role": lazy("As it stands at the employees."),
-    "roles.threshold_s": lazy("Seconds for which somebody of this role may be unseen."),
+    "roles.threshold_s": lazy("Seconds for which somebody of this role may be unseen. Empty: as usual."),
     "employees.employee_id": lazy("The code of your HR system. It cannot be changed later."),
     "employees.name": lazy("The full name."),
     "employees.department": lazy("As reports show it."),
@@ -90,6 +90,7 @@ COLUMNS: Mapping[str, LazyString] = {
 
 PROBLEMS: Mapping[str, LazyString] = {
     "empty": lazy("%(column)s is empty."),
+    "no_rows": lazy("There are no rows in this file."),
     "missing_column": lazy("The column %(column)s is missing."),
     "unknown_column": lazy("There is no column %(column)s in this table."),
     "repeated": lazy("The same row is on line %(value)s already."),
@@ -99,8 +100,8 @@ PROBLEMS: Mapping[str, LazyString] = {
     "no_yes_or_no": lazy("%(column)s: %(value)s is neither yes nor no."),
     "no_slug": lazy("%(column)s: %(value)s may hold only a-z, 0-9 and '-', at most 32."),
     "too_long": lazy("%(column)s is too long."),
-    "no_choice": lazy("%(column)s: %(value)s is none of the words that can stand here."),
-    "no_weekdays": lazy("%(column)s: %(value)s is no weekday. Write mon-fri, or mon,wed,fri."),
+    "no_choice": lazy("%(column)s: %(value)s is none of the words that can stand here: %(among)s."),
+    "no_weekdays": lazy("%(column)s: %(value)s is no weekday. Write mon-fri, senin-jumat, or mon,wed,fri."),
     "order": lazy("%(column)s: %(value)s is before the beginning."),
     "no_site": lazy("There is no site %(value)s."),
     "no_site_named": lazy("No site is named. Name it in the column site_id, or choose one for the new rows."),
@@ -126,6 +127,7 @@ PROBLEMS: Mapping[str, LazyString] = {
     "one_of_two": lazy("Choose a shift or a rotation."),
     "same_start": lazy("From the same day, and on a same weekday, %(value)s is given too."),
     "same_name": lazy("Two breaks called %(value)s begin on one day and share a weekday. Rename one."),
+    "other_site": lazy("This person belongs to the site %(value)s. Name that one."),
     "overlaps": lazy("It overlaps the leave that begins on %(value)s."),
 }
 
@@ -159,7 +161,7 @@ def problem_words(problem: Problem, label: str = "") -> str:
     """Return the sentence; label: what the field is called on a form, else the column's heading."""
     if problem.code not in PROBLEMS:
         return problem.words
-    said = {"column": label or problem.column, "value": problem.value}
+    said = {"column": label or problem.column, "value": problem.value, "among": problem.among}
     return str(PROBLEMS[problem.code]) % said
 
 

@@ -24,8 +24,13 @@ def saved(form: FlaskForm, table: Table, row: Row, *, before: Row | None = None,
     except RowRefused as refused:
         put_problems(form, refused.problems)
         return False
-    flash(_("Saved.") + " " + recompute_words(), "good")
+    flash(_told(_("Saved."), row, *([before] if before else [])), "good")
     return True
+
+
+def _told(words: str, *rows: Row) -> str:
+    starts = [row.get("valid_from") or row.get("day") or "" for row in map(clean, rows)]
+    return f"{words} {recompute_words(*starts)}".strip()
 
 
 def removed(table: Table, row: Row) -> bool:
@@ -35,7 +40,7 @@ def removed(table: Table, row: Row) -> bool:
     if against:
         flash(" ".join(wrong_words(each) for each in against), "bad")
         return False
-    flash(_("Removed.") + " " + recompute_words(), "good")
+    flash(_told(_("Removed."), row), "good")
     return True
 
 

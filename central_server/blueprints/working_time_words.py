@@ -8,6 +8,7 @@ from flask_babel import LazyString, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 
+from central_server.blueprints.request_facts import today
 from central_server.blueprints.table_words import problem_words
 from central_server.blueprints.wording import Word
 from central_server.domain.shifts import WEEKDAYS
@@ -67,9 +68,13 @@ def weekdays_words(codes: frozenset[str] | set[str] | tuple[str, ...]) -> str:
     return ", ".join(names[day] for day in days)
 
 
-def recompute_words() -> str:
-    """What has to be said after every change of rules."""
+def recompute_words(*starts: str) -> str:
+    """What has to be said after a change of rules, unless all of it starts after today.
+
+    starts: first days, as 2026-11-25; an empty one is always.
+    """
+    if starts and min(starts) > today().isoformat():
+        return ""
     return _(
-        "Days that are closed keep their numbers until they are recomputed: "
-        "hadir server recompute --from … --to …"
+        "Days that are over keep their numbers; to change them too, ask your administrator to recompute."
     )

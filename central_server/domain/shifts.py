@@ -13,16 +13,27 @@ from central_server.domain.intervals import Interval
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)  # the shortest time there is
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPAN = re.compile(r"([a-z]{3})-([a-z]{3})")
+_INDONESIAN = ("senin", "selasa", "rabu", "kamis", "jumat", "sabtu", "minggu")
+_NAMES = {
+    **dict(zip(WEEKDAYS, WEEKDAYS, strict=True)),
+    **dict(zip(_INDONESIAN, WEEKDAYS, strict=True)),
+    **{name[:3]: day for name, day in zip(_INDONESIAN, WEEKDAYS, strict=True)},
+    "jum'at": "fri",
+    "ahad": "sun",
+}
+_SPAN = re.compile(r"([a-z']+)-([a-z']+)")
 
 
 def weekdays_of(text: str) -> tuple[str, ...]:
-    """Return the days of `mon-fri`, `mon,wed,fri` or `sat-thu`, in the week's order. Raises ValueError."""
+    """Return the days of `mon-fri`, `senin-jumat`, `mon,wed,fri` or `sat-thu`, in the week's order.
+
+    Raises ValueError.
+    """
     days: set[str] = set()
-    for part in text.lower().replace(" ", "").split(","):
+    for part in text.lower().replace(" ", "").replace(";", ",").split(","):
         span = _SPAN.fullmatch(part)
-        first, last = span.groups() if span else (part, part)
-        if first not in WEEKDAYS or last not in WEEKDAYS:
+        first, last = (_NAMES.get(each, "") for each in (span.groups() if span else (part, part)))
+        if not first or not last:
             raise ValueError(f"{part!r} is no weekday or span of them: write mon-fri, or mon,wed,fri")
         start, count = WEEKDAYS.index(first), (WEEKDAYS.index(last) - WEEKDAYS.index(first)) % 7 + 1
         days |= {WEEKDAYS[(start + n) % 7] for n in range(count)}

@@ -63,10 +63,13 @@ class Ramadan:
     pauses: tuple[Mapping[str, str], ...] = ()  # of the table `breaks`: name, starts, ends, weekdays
 
 
-def set_ramadan(work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str) -> None:
+def set_ramadan(
+    work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str
+) -> tuple[tuple[str, str], ...]:
     """Make the shift and give it to the site for these dates, with its breaks. All or none.
 
-    Raises RowRefused.
+    When it was planned for other dates before, as the announced ones move, those are taken back with their
+    breaks; returns their first and last days. Raises RowRefused.
     """
     dates = {"valid_from": ramadan.valid_from, "valid_to": ramadan.valid_to}
     site_id = ramadan.site_id
@@ -79,6 +82,7 @@ def set_ramadan(work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str
     )
     if empty:
         raise RowRefused(empty)
+    replaced = _taken_back(work, ramadan, now=now, actor=actor)
     for table, rows in steps:
         done = import_rows(table, rows, work, site_id=site_id, now=now, actor=actor)
         prefix = "pause_" if table is breaks.TABLE else ""
@@ -86,3 +90,29 @@ def set_ramadan(work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str
             raise RowRefused(
                 tuple(replace(each.problem, column=prefix + each.problem.column) for each in done.bad)
             )
+    return replaced
+
+
+def _taken_back(
+    work: UnitOfWork, ramadan: Ramadan, *, now: datetime, actor: str
+) -> tuple[tuple[str, str], ...]:
+    """Remove what was planned as the same Ramadan of the site on other dates, and return those."""
+    defaults = [
+        row
+        for row in assignments.TABLE.read(work)
+        if row["site_id"] == ramadan.site_id and not row["employee_id"]
+    ]
+    spans = {_span(row) for row in defaults if row["shift_id"] == ramadan.hours["shift_id"]}
+    spans.discard((ramadan.valid_from, ramadan.valid_to))
+    pauses = [row for row in breaks.TABLE.read(work) if row["site_id"] == ramadan.site_id]
+    context = Context(work=work, site_id=ramadan.site_id, now=now)
+    for table, rows in ((assignments.TABLE, defaults), (breaks.TABLE, pauses)):
+        for row in rows:
+            if _span(row) in spans:
+                _remove(table, row, context)
+                note(work, actor, f"{table.name}.remove", ramadan.site_id, now=now, row=dict(row))
+    return tuple(sorted(spans))
+
+
+def _span(row: Row) -> tuple[str, str]:
+    return row["valid_from"], row["valid_to"]

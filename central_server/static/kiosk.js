@@ -47,6 +47,9 @@ class Kiosk {
     for (const way of document.querySelectorAll("[data-kind]")) way.addEventListener("click", () => this.choose(way.dataset.kind));
     for (const each of document.querySelectorAll("[data-cancel]")) each.addEventListener("click", () => this.reset());
     for (const key of document.querySelectorAll("[data-digit]")) key.addEventListener("click", () => this.press(key.dataset.digit));
+    for (const key of document.querySelectorAll("[data-letter]")) key.addEventListener("click", () => this.press(key.dataset.letter, find("code")));
+    document.querySelector("[data-letters]").addEventListener("click", () => this.showLetters(find("letters").hidden));
+    find("pin").addEventListener("focus", () => this.showLetters(false));
     document.querySelector("[data-switch]").addEventListener("click", () => this.setLanguage(this.language === "id" ? "en" : "id"));
     find("form").addEventListener("submit", (event) => this.submit(event));
     find("pin").addEventListener("input", () => (find("pin").value = find("pin").value.replace(/\D/g, "").slice(0, PIN_DIGITS)));
@@ -116,6 +119,7 @@ class Kiosk {
     this.camera.stop();
     find("form").reset();
     find("form-problem").textContent = "";
+    this.showLetters(false);
     if (document.activeElement) document.activeElement.blur();
     if (version && version !== body.dataset.version && !this.misses) return location.reload();
     this.show("start");
@@ -142,18 +146,25 @@ class Kiosk {
     find("question").focus();
   }
 
-  press(digit) {
-    const field = find("pin");
-    field.value = digit === "erase" ? field.value.slice(0, -1) : (field.value + digit).slice(0, PIN_DIGITS);
+  // The keys on the screen write the PIN; with letters shown, the code.
+  press(key, field = find("letters").hidden ? find("pin") : find("code")) {
+    const most = field === find("pin") ? PIN_DIGITS : field.maxLength;
+    field.value = key === "erase" ? field.value.slice(0, -1) : (field.value + key).slice(0, most);
     find("form-problem").textContent = "";
+  }
+
+  showLetters(isShown) {
+    find("letters").hidden = !isShown;
+    find("code").classList.toggle("typed", isShown);
+    document.querySelector("[data-letters]").setAttribute("aria-pressed", String(isShown));
   }
 
   // A keyboard after a tap on the keypad: the digits go on into the PIN, and Enter presses no key again.
   type(event) {
     if (this.part !== "who" || event.defaultPrevented || event.target.matches("input")) return;
-    if (/^[0-9]$/.test(event.key)) this.press(event.key);
+    if (/^[0-9]$/.test(event.key)) this.press(event.key, find("pin"));
     else if (event.key === "Backspace") this.press("erase");
-    else if (event.key === "Enter" && event.target.matches("[data-digit]")) {
+    else if (event.key === "Enter" && event.target.matches("[data-digit], [data-letter]")) {
       event.preventDefault();
       find("form").requestSubmit();
     }
@@ -164,7 +175,7 @@ class Kiosk {
     const code = find("code").value.trim();
     const pin = find("pin").value;
     if (BADGE.test(code)) return this.punch({ badge: code });
-    if (code && !pin && document.activeElement === find("code")) return find("pin").focus();
+    if (code && !pin && (document.activeElement === find("code") || !find("letters").hidden)) return find("pin").focus();
     if (!code || pin.length !== PIN_DIGITS) {
       find("form-problem").textContent = this.words.missing;
       return (code ? find("pin") : find("code")).focus();

@@ -101,7 +101,7 @@ class Tablet:
         self.page.locator("#code").fill(code)
         for digit in pin:
             self.page.locator(f"[data-digit='{digit}']").click()
-        self.page.locator(".key.yes").click()
+        self.page.locator("#form button[type=submit]").click()
 
     def answer(self, words: str) -> None:
         playwright.expect(self.page.locator("#answer")).to_contain_text(words)
@@ -177,6 +177,21 @@ def test_a_refusal_says_what_to_do_in_either_language(tablet, code):
     playwright.expect(page.locator("#form-problem")).to_contain_text("Ketik kode")
     page.keyboard.type(code)  # into the field that has the focus
     page.keyboard.press("Enter")
+    tablet.answer("Selamat datang, Ani")
+
+
+def test_a_code_can_be_typed_with_the_keys_on_the_screen(tablet, code):
+    """Letters and digits go into the code while letters are shown, then the digits into the PIN."""
+    page = tablet.open()
+    page.locator(".way.in").click()
+    page.locator("[data-letters]").click()
+    for letter in "ANI":
+        page.locator(f"[data-letter='{letter}']").click()
+    page.locator("#form button[type=submit]").click()  # leads on to the PIN
+    for digit in PIN:
+        page.locator(f"[data-digit='{digit}']").click()
+    assert page.locator("#code").input_value() == "ANI"
+    page.locator("#form button[type=submit]").click()
     tablet.answer("Selamat datang, Ani")
 
 

@@ -347,7 +347,7 @@ def test_recompute_asks_on_a_terminal(absent, environment, answer, written):
         os.write(ours, f"{answer}\n".encode())
         assert process.wait(PATIENCE_S) == 0
     os.close(ours)
-    assert "Write these 1 changes? [y/N]" in said
+    assert "Write these 1 change? [y/N]" in said
     assert statuses(absent) == written
 
 
@@ -416,3 +416,24 @@ def test_a_forgotten_environment_makes_no_second_server(tmp_path):
     assert done.returncode == 1
     assert f"There is no database at {home / 'hadir.db'}" in done.stderr
     assert not home.exists()
+
+
+def test_dates_are_taken_as_tables_take_them_and_a_short_password_is_told(server, hadir):
+    """25/11/2026 is a date on the terminal too; how long a password must be is said."""
+    done = hadir("recompute", "--from", "25/11/2026", "--to", "25/11/26", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "not a date like 2026-11-23 or 23/11/2026" in hadir("explain", "X", "25/13/2026").stderr
+    refused = hadir("user", "add", "sari", "--role", "hr", typed="short\n")
+    assert "needs at least" in refused.stderr, refused.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_error(server, environment):
+    """`… | head` ends a command calmly."""
+    command = [sys.executable, "-m", "central_server", "export", "sites"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -240,6 +240,17 @@ def test_an_export_computes_nothing(world):
         assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "-"))]
 
 
+def test_every_download_is_there_as_a_workbook(world):
+    """Excel opens it in whatever language; another ending is not found."""
+    client = world.client("hr")
+    for url in ("/events", "/attendance/day", "/attendance/days", "/exchange/leaves/empty"):
+        reply = client.get(f"{url}.xlsx?from=2026-01-01&to=2026-01-31&ending=csv")
+        assert reply.data.startswith(b"PK"), url
+        assert 'filename="' in reply.headers["Content-Disposition"] and ".xlsx" in str(reply.headers)
+        assert client.get(f"{url}.exe").status_code == 404
+    assert client.get("/events?ending=csv").status_code == 200
+
+
 def test_an_alert_tells_its_whole_story(world):
     """The words as sent, who was told and what became of it; and who takes care of it, once."""
     client = world.client("hr")
@@ -339,8 +350,9 @@ def test_a_report_can_be_made_now_and_fetched(world):
     run = world.rows(models.ReportRun)[0]
     assert client.get(f"/reports/{run.id}.pdf").data.startswith(b"%PDF")
     assert b"Budi Santoso" in client.get(f"/reports/{run.id}.csv").data
+    assert client.get(f"/reports/{run.id}.xlsx").data.startswith(b"PK")
     assert client.get(f"/reports/{run.id}.exe").status_code == 404
-    assert [each.action for each in world.rows(models.AuditLog)].count("report.download") == 2
+    assert [each.action for each in world.rows(models.AuditLog)].count("report.download") == 3
     somebody = {"name": "Ibu Ratna", "role": "hr", "site_id": "plant", "language": "id"}
     assert "Give a phone number" in post(client, "/reports/recipients", somebody).text
     assert post(client, "/reports/recipients", somebody | {"phone": "0811 222 333"}).status_code == 302

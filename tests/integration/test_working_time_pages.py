@@ -142,7 +142,7 @@ def test_only_hr_and_administrators_come_in(world, role):
 
 def test_a_shift_is_made_changed_and_removed(world, hr):
     """Each is audited, and HR reads that closed days keep their numbers."""
-    assert "hadir server recompute" in send(hr, "/shifts/add", SHIFT)
+    assert "ask your administrator to recompute" in send(hr, "/shifts/add", SHIFT)
     assert "There is one called" in send(hr, "/shifts/add", SHIFT)
     form = {**SHIFT, "name": "Malam baru", "weekdays": ["sun"]}
     assert "Saved." in send(hr, "/shifts/night", form)
@@ -300,6 +300,19 @@ def test_ramadan_is_one_form(world, hr):
     assert len(world.rows(models.ShiftAssignment)) == 2, "the second time it is changed, not doubled"
     assert len(world.rows(models.BreakWindow)) == 3
     assert {"shifts.import", "assignments.import", "breaks.import"} <= set(audited(world))
+
+
+def test_a_ramadan_that_moves_replaces_what_was_planned(world, hr):
+    """The dates as announced take the place of the foreseen ones, with their breaks, and that is said."""
+    first = send(hr, "/ramadan/", RAMADAN)
+    assert "recompute" not in first, "no day that is over changes"
+    moved = {**RAMADAN, "valid_from": "2027-02-09", "valid_to": "2027-03-10", "pause": ""}
+    again = send(hr, "/ramadan/", moved)
+    assert f"planned before, from {RAMADAN['valid_from']} to {RAMADAN['valid_to']}." in again
+    dated = [each for each in world.rows(models.ShiftAssignment) if each.valid_from]
+    assert [str(each.valid_from) for each in dated] == ["2027-02-09"]
+    assert not [each for each in world.rows(models.BreakWindow) if each.valid_from]
+    assert {"assignments.remove", "breaks.remove"} <= set(audited(world))
 
 
 def test_a_short_saturday_goes_on_in_ramadan(world, hr):

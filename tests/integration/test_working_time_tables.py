@@ -128,7 +128,7 @@ def test_a_dry_run_tells_what_would_be_and_does_nothing(plant, table):
         ("shifts", {"shift_id": "off"}, ("shift_id", "off_is_taken")),
         ("shifts", {"starts": "8 am"}, ("starts", "no_time")),
         ("shifts", {"ends": ""}, ("ends", "empty")),
-        ("shifts", {"weekdays": "senin"}, ("weekdays", "no_weekdays")),
+        ("shifts", {"weekdays": "moonday"}, ("weekdays", "no_weekdays")),
         ("shifts", {"late_grace_min": "241"}, ("late_grace_min", "no_number")),
         ("shifts", {"late_out_min": "-1"}, ("late_out_min", "no_number")),
         ("shifts", {"late_out_min": "721"}, ("late_out_min", "no_number")),
@@ -304,3 +304,56 @@ def test_what_hr_has_checked_is_not_put_in_doubt_again(plant):
     with UnitOfWork(plant) as work:
         take_indonesias(work, 2027, now=NOW, actor="test")
     assert {**confirmed, "kind": "national", "site_id": ""} in exported(plant, "holidays")
+
+
+def test_indonesian_words_and_headings_are_kept_as_the_codes(furnished):
+    """Who types `cuti tahunan` under `Jenis` means annual leave; exports say what they always say."""
+    row = {"nik": "EMP001", "jenis": "Cuti tahunan", "mulai": "29/12/26", "selesai": "30/12/26"}
+    assert not take(furnished, "leaves", row).bad
+    kept = next(each for each in exported(furnished, "leaves") if each["first_on"] == "2026-12-29")
+    assert (kept["employee_id"], kept["kind"], kept["last_on"]) == ("EMP001", "annual", "2026-12-30")
+    assert not take(furnished, "shifts", {**ROWS["shifts"][0], "weekdays": "Senin-Kamis; sab"}).bad
+    assert exported(furnished, "shifts")[0]["weekdays"] == "mon,tue,wed,thu,sat"
+    assert not take(furnished, "holidays", {"tanggal": "01/06/27", "nama": "X", "jenis": "cuti bersama"}).bad
+    assert not take(furnished, "rotations", {**ROWS["rotations"][0], "pattern": "day, libur"}).bad
+
+
+def test_words_that_can_stand_there_are_told(furnished):
+    """A word that is none of a list is answered with the list."""
+    done = take(furnished, "leaves", {"employee_id": "EMP001", "kind": "piknik",
+                                      "first_on": "2027-01-04", "last_on": "2027-01-04"})  # fmt: skip
+    assert "leave, annual, sick" in done.bad[0].problem.words
+
+
+def test_without_a_needed_column_only_that_is_told(furnished):
+    """Of rows that cannot be told apart nothing else makes sense."""
+    rows = [{"number": str(n), "name": "Budi"} for n in range(30)]
+    told = [each.problem.words for each in take(furnished, "employees", *rows).bad]
+    assert told == ["there is no column number in this table", "the column employee_id is missing"]
+
+
+def test_a_file_without_rows_is_no_success(plant):
+    """Its headings are judged nevertheless."""
+    with UnitOfWork(plant) as work:
+        more = {"site_id": "plant", "now": NOW, "actor": "test"}
+        nonsense = import_rows(TABLES["employees"], [], work, heading=("hellohello",), **more)
+        only_headings = import_rows(TABLES["employees"], [], work, heading=("employee_id", "name"), **more)
+    assert {each.problem.code for each in nonsense.bad} == {"unknown_column", "missing_column", "no_rows"}
+    assert [each.problem.code for each in only_headings.bad] == ["no_rows"]
+
+
+def test_a_role_without_a_time_has_none_of_its_own(furnished):
+    """Emptying its cell takes a role's own time away."""
+    role = {"role": "Porter", "threshold_s": "900"}
+    assert not take(furnished, "roles", role).bad
+    assert not take(furnished, "roles", {**role, "threshold_s": ""}).bad
+    assert role not in exported(furnished, "roles")
+
+
+def test_nobody_is_given_working_time_at_another_site(furnished):
+    """Somebody of one site in the rows of another is a slip, and is told."""
+    with UnitOfWork(furnished) as work:
+        builders.a_site(work.session, "mks")
+    row = {"site_id": "mks", "employee_id": "EMP001", "shift_id": "day", "valid_from": "2027-05-01"}
+    problem = take(furnished, "assignments", row).bad[0].problem
+    assert (problem.code, problem.value) == ("other_site", "plant")

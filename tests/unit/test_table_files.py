@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from central_server.adapters import table_files, xlsx_bounds
-from central_server.adapters.spreadsheet import csv_bytes, safe, unsafe
+from central_server.adapters.spreadsheet import csv_bytes, safe, unsafe, xlsx_bytes
 from central_server.adapters.table_files import read_table
 from central_server.ports import UnreadableTable
 from central_server.services.exchange.values import as_time
@@ -191,3 +191,23 @@ def test_what_is_no_time_is_refused(text):
     """Rather than read as another one."""
     with pytest.raises(ValueError, match=r".+"):
         as_time(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"employee_id,name"\n"EMP001,""Budi, S.H."""\n',
+        b'employee_id,name\n"EMP001,""Budi, S.H."""\n',
+        xlsx_bytes(["employee_id,name"], [['EMP001,"Budi, S.H."']]),
+        csv_bytes(["employee_id", "name"], [["EMP001", "Budi, S.H."]], "id"),
+    ],
+)
+def test_lines_that_a_spreadsheet_left_in_one_column_are_split(content):
+    """An Excel in Indonesian shows a file with commas like that, and saves it so."""
+    assert read_table(content).rows == ({"employee_id": "EMP001", "name": "Budi, S.H."},)
+
+
+def test_csv_in_indonesian_suits_an_excel_in_indonesian():
+    """Semicolons, and commas in numbers; texts stay as they are."""
+    assert csv_bytes(["a", "b"], [[7.5, "1.5"]], "id").decode("utf-8-sig") == "a;b\r\n7,5;1.5\r\n"
+    assert csv_bytes(["a", "b"], [[7.5, "1.5"]]).decode("utf-8-sig") == "a,b\r\n7.5,1.5\r\n"

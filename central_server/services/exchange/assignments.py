@@ -53,6 +53,9 @@ def problems(row: Row, context: Context) -> Iterator[Problem]:
         yield Problem("shift_id", "one_of_two")
     yield from span_problem(row, "valid_from", "valid_to")
     key = TABLE.key_of(row)
+    home = known.people(context).get(row.get("employee_id", ""))
+    if home and home != row.get("site_id") and key not in context.known:
+        yield Problem("site_id", "other_site", home)
     for other in _given_by_start(context).get(_start_of(key), ()):
         if other != key and _have_common_days(context, key, other):
             yield Problem("valid_from", "same_start", other[3] or other[4])

@@ -18,6 +18,7 @@ from central_server.services.exchange.values import (
     normal_date,
     normal_flag,
 )
+from central_server.services.exchange.words import normal_holiday_kind
 
 KINDS = ("national", "collective", "company")
 
@@ -70,7 +71,7 @@ TABLE = Table(
     columns=(
         Column("day", is_required=True, example="2026-08-17", normal=normal_date),
         Column("name", is_required=True, example="Hari Kemerdekaan"),
-        Column("kind", example="national", empty="national"),
+        Column("kind", example="national", normal=normal_holiday_kind, empty="national"),
         Column("site_id"),
         Column("is_certain", example="yes", normal=normal_flag, empty="yes"),
     ),

@@ -22,10 +22,12 @@ def zones(context: Context) -> Mapping[str, str]:
     )
 
 
-def people(context: Context) -> frozenset[str]:
-    """Return the codes of everybody, also of who left."""
-    found = select(Employee.employee_id)
-    return context.once("people", lambda: frozenset(context.work.session.scalars(found)))
+def people(context: Context) -> Mapping[str, str]:
+    """Return the site of everybody by their code, also of who left."""
+    found = select(Employee.employee_id, Employee.site_id)
+    return context.once(
+        "people", lambda: {each.employee_id: each.site_id for each in context.work.session.execute(found)}
+    )
 
 
 def site_problem(row: Row, context: Context) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from central_server.services.exchange.values import (
     normal_date,
     span_problem,
 )
+from central_server.services.exchange.words import normal_leave_kind
 
 KINDS = tuple(str(each) for each in LeaveKind)
 Span = tuple[date, date]
@@ -119,7 +120,9 @@ TABLE = Table(
     name="leaves",
     columns=(
         Column("employee_id", is_required=True, example="EMP001"),
-        Column("kind", example="annual", normal=str.lower, empty=str(LeaveKind.LEAVE), is_private=True),
+        Column(
+            "kind", example="annual", normal=normal_leave_kind, empty=str(LeaveKind.LEAVE), is_private=True
+        ),
         Column("first_on", is_required=True, example="2026-12-21", normal=normal_date),
         Column("last_on", is_required=True, example="2026-12-24", normal=normal_date),
         Column("note", example="Pulang kampung", is_private=True),

@@ -32,6 +32,10 @@ def _spelt(context: Context) -> dict[str, str]:
 
 
 def put(row: Row, context: Context) -> None:
+    if not row.get("threshold_s"):  # as elsewhere, empty empties: then the role has no time of its own
+        if row["role"] in {each["role"] for each in context.known.values()}:
+            remove(row, context)
+        return
     role = context.work.session.get(RoleThreshold, row["role"]) or RoleThreshold(role=row["role"])
     role.threshold_s = int(row["threshold_s"])
     context.work.session.add(role)
@@ -45,7 +49,7 @@ TABLE = Table(
     name="roles",
     columns=(
         Column("role", is_required=True, example="Satpam"),
-        Column("threshold_s", is_required=True, example="900", normal=normal_number),
+        Column("threshold_s", example="900", normal=normal_number),
     ),
     key=("role",),
     read=read,

@@ -17,13 +17,15 @@ from central_server.services.exchange.values import (
     normal_date,
     slug_problem,
 )
+from central_server.services.exchange.words import DAYS_OFF
 
 MOST_LETTERS = 1000  # of a pattern
 
 
 def pattern_days(text: str) -> tuple[str, ...]:
     """Return a shift's id or `off` for each day of a pattern, whatever separates them."""
-    return tuple(text.lower().replace(",", " ").split())
+    days = text.lower().replace(",", " ").replace(";", " ").split()
+    return tuple(OFF if each in DAYS_OFF else each for each in days)
 
 
 def normal_pattern(text: str) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.services.audit import note
+from central_server.services.exchange.words import column_names
 
 Found = TypeVar("Found")
 Row = Mapping[str, str]  # column: text, trimmed; a column that was not given is missing
@@ -27,14 +29,16 @@ class Problem:
     column: str
     code: str
     value: str = ""
+    among: str = ""  # the words that can stand there
 
     @property
     def words(self) -> str:
-        return WORDS[self.code].format(column=self.column, value=self.value)
+        return WORDS[self.code].format(column=self.column, value=self.value, among=self.among)
 
 
 WORDS: Mapping[str, str] = {
     "empty": "{column} is empty",
+    "no_rows": "there are no rows in this file",
     "missing_column": "the column {column} is missing",
     "unknown_column": "there is no column {column} in this table",
     "repeated": "the same row is on line {value} already",
@@ -44,8 +48,8 @@ WORDS: Mapping[str, str] = {
     "no_yes_or_no": "{column} {value!r} is neither yes nor no",
     "no_slug": "{column} {value!r} may hold only a-z, 0-9 and '-', at most 32",
     "too_long": "{column} is too long",
-    "no_choice": "{column} {value!r} is none of the words that can stand here",
-    "no_weekdays": "{column} {value!r} is no weekday or span of them: write mon-fri, or mon,wed,fri",
+    "no_choice": "{column} {value!r} is none of the words that can stand here: {among}",
+    "no_weekdays": "{column} {value!r} is no weekday: write mon-fri, senin-jumat, or mon,wed,fri",
     "order": "{column} {value!r} is before the beginning",
     "no_site": "there is no site {value}",
     "no_site_named": "no site is named, and there is not just one",
@@ -72,6 +76,7 @@ WORDS: Mapping[str, str] = {
     "one_of_two": "give a shift or a rotation, and not both",
     "same_start": "from the same day, and on a same weekday, {value} is given for the same people",
     "same_name": "two breaks {value!r} begin on the same day and share a weekday: give one another name",
+    "other_site": "this person belongs to the site {value}: name that one",
     "overlaps": "it overlaps the leave from {value}",
 }
 
@@ -188,17 +193,21 @@ def import_rows(
     actor: str,
     dry_run: bool = False,
     first_line: int = 2,
+    heading: Sequence[str] | None = None,
     among: Iterable[Row] | None = None,
 ) -> Imported:
     """Take rows over. With a bad row nothing changes and all that is wrong is told; nor with dry_run.
 
     site_id is of new rows that name no site. What is after the last heading stands under None. first_line is
-    the line of the first row, as a spreadsheet counts. among: the rows to hold them against, if not all.
+    the line of the first row, as a spreadsheet counts. heading: of a file, which needs rows as well; without
+    it, what the rows name. among: the rows to hold them against, if not all.
     """
     there = table.read(work) if among is None else among
     present = ({name: clean_text(value) for name, value in row.items()} for row in there)
     known = {table.key_of(row): row for row in present}
-    numbered = [(line, _clean(table, row)) for line, row in enumerate(rows, start=first_line)]
+    rows = list(rows)
+    names = column_names(dict.fromkeys(chain(heading or (), *rows)), table.columns)
+    numbered = [(line, _clean(table, row, names)) for line, row in enumerate(rows, start=first_line)]
     numbered = [(line, _filled(table, row, known, site_id)) for line, row in numbered if any(row.values())]
     context = Context(
         work=work,
@@ -209,25 +218,37 @@ def import_rows(
         rows=tuple(row for _, row in numbered),
         known=known,
     )
-    if bad := tuple(_bad_rows(table, numbered, context)):
+    wrong = [*_wrong_columns(table, frozenset(names.values()))] if numbered or heading else []
+    if heading is not None and not numbered:
+        wrong.append(BadRow(first_line, Problem("", "no_rows")))
+    is_readable = all(each.problem.code != "missing_column" for each in wrong)
+    if bad := (*wrong, *(_bad_rows(table, numbered, context) if is_readable else ())):
         return Imported(bad=bad)
     differences = tuple(_differences(table, numbered, known))
-    added = sum(each.before is None for each in differences)
-    imported = Imported(
-        added=added,
-        changed=len(differences) - added,
-        unchanged=len(numbered) - len(differences),
-        differences=differences,
-    )
+    imported = _counted(differences, len(numbered))
     if not dry_run:
-        for each in differences:
-            table.put(each.after, context)
-        work.session.flush()
-        if table.finish:
-            table.finish([each.after for each in differences], context)
-            work.session.flush()
+        _put(table, differences, context)
         _note(table, imported, context, actor)
     return imported
+
+
+def _put(table: Table, differences: Sequence[Difference], context: Context) -> None:
+    for each in differences:
+        table.put(each.after, context)
+    context.work.session.flush()
+    if table.finish:
+        table.finish([each.after for each in differences], context)
+        context.work.session.flush()
+
+
+def _counted(differences: tuple[Difference, ...], rows: int) -> Imported:
+    added = sum(each.before is None for each in differences)
+    return Imported(
+        added=added,
+        changed=len(differences) - added,
+        unchanged=rows - len(differences),
+        differences=differences,
+    )
 
 
 def _note(table: Table, imported: Imported, context: Context, actor: str) -> None:
@@ -263,9 +284,9 @@ def clean_text(value: Any) -> str:
     return " ".join("".join(each for each in text if each.isprintable() or each.isspace()).split())
 
 
-def _clean(table: Table, row: Mapping[str | None, Any]) -> dict[str, str]:
+def _clean(table: Table, row: Mapping[str | None, Any], names: Mapping[str | None, str]) -> dict[str, str]:
     """Return the row with names as columns are written, and values in their one spelling."""
-    cleaned = {str(name or "").strip().lower(): clean_text(value) for name, value in row.items()}
+    cleaned = {names[name]: clean_text(value) for name, value in row.items()}
     for column in table.columns:
         if cleaned.get(column.name):
             with suppress(ValueError):  # the table's problems tell
@@ -287,16 +308,18 @@ def _filled(
     return row
 
 
+def _wrong_columns(table: Table, given: frozenset[str]) -> Iterator[BadRow]:
+    """Yield what is wrong with the headings. Without a needed one, nothing useful can be said of a row."""
+    columns = {each.name: each.is_required for each in table.columns}
+    for name in sorted(given - columns.keys() - {""}):
+        yield BadRow(1, Problem(name, "unknown_column"))
+    for name, is_required in columns.items():
+        if is_required and name not in given:
+            yield BadRow(1, Problem(name, "missing_column"))
+
+
 def _bad_rows(table: Table, numbered: list[tuple[int, dict[str, str]]], context: Context) -> Iterator[BadRow]:
-    given = {name for _, row in numbered for name in row}
-    wrong = [
-        Problem(name, "unknown_column") for name in sorted(given - {each.name for each in table.columns})
-    ]
     needed = [each.name for each in table.columns if each.is_required]
-    wrong = [each for each in wrong if each.column]
-    if numbered:
-        wrong += [Problem(name, "missing_column") for name in needed if name not in given]
-    yield from (BadRow(1, problem) for problem in wrong)
     lines: dict[tuple[str, ...], int] = {}
     for line, row in numbered:
         key = table.key_of(row)
@@ -308,10 +331,10 @@ def _bad_rows(table: Table, numbered: list[tuple[int, dict[str, str]]], context:
         if _is_as_known(row, context.known.get(key)):
             continue
         empty = [name for name in needed if not row.get(name)]
-        yield from (BadRow(line, Problem(name, "empty")) for name in empty if name in given)
-        if given.issuperset(needed):  # of a row all that is wrong is told, but once of a value
-            wrong = table.problems({**dict.fromkeys(needed, ""), **row}, context)
-            yield from (BadRow(line, problem) for problem in wrong if problem.column not in empty)
+        yield from (BadRow(line, Problem(name, "empty")) for name in empty)
+        wrong = table.problems({**dict.fromkeys(needed, ""), **row}, context)
+        # of a row all that is wrong is told, but once of a value
+        yield from (BadRow(line, problem) for problem in wrong if problem.column not in empty)
 
 
 def _is_as_known(row: Row, before: Row | None) -> bool:

@@ -13,14 +13,22 @@ from central_server.services.exchange.table import Problem, Row
 from common.ids import is_slug
 
 YES, NO = "yes", "no"
-_DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")  # as people in Indonesia write them, after ISO's
+_DATES = (
+    "%Y-%m-%d",
+    "%d/%m/%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%d/%m/%y",
+    "%d-%m-%y",
+    "%d.%m.%y",
+)  # as people in Indonesia write them, after ISO's
 _TIME = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.]00)?", re.ASCII)
 _YES = {"yes", "y", "ya", "true", "1", "x"}
 _NO = {"no", "n", "tidak", "t", "false", "0"}
 
 
 def as_date(text: str) -> date | None:
-    """Return the date of 2026-11-25 or 25/11/2026; nothing is None. Raises ValueError."""
+    """Return the date of 2026-11-25, 25/11/2026 or 25/11/26; nothing is None. Raises ValueError."""
     for pattern in _DATES if text else ():
         try:
             return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a calendar date has no zone
@@ -137,7 +145,7 @@ def flag_problem(row: Row, *columns: str) -> Iterator[Problem]:
 
 def choice_problem(row: Row, column: str, among: Sequence[str]) -> Iterator[Problem]:
     if row.get(column) and row[column] not in among:
-        yield Problem(column, "no_choice", row[column])
+        yield Problem(column, "no_choice", row[column], ", ".join(among))
 
 
 def slug_problem(row: Row, column: str) -> Iterator[Problem]:
