@@ -280,10 +280,10 @@ def test_an_explanation_changes_nothing_about_the_day():
 @pytest.mark.parametrize(
     ("punch", "figure", "said"),
     [
-        (("17:00", False), "first_in", "Only punched out, at 17:00: when the person came is not known."),
-        (("17:00", False), "last_out", "Punched at 17:00 at Kiosk."),
-        (("08:00", True), "first_in", "Punched at 08:00 at Kiosk."),
-        (("08:00", True), "last_out", "Only punched in, at 08:00: when the person went is not known."),
+        (("17:00", False), "first_in", "Only clocked out, at 17:00: when the person came is not known."),
+        (("17:00", False), "last_out", "Recorded at 17:00 at the kiosk Kiosk."),
+        (("08:00", True), "first_in", "Recorded at 08:00 at the kiosk Kiosk."),
+        (("08:00", True), "last_out", "Only clocked in, at 08:00: when the person went is not known."),
     ],
 )
 def test_who_punched_one_way_only_was_there(punch, figure, said):
