@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from central_server.domain.coverage import SiteCoverage, place_of
-from central_server.domain.whereabouts import LATELY
+from central_server.domain.whereabouts import has_a_past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,7 @@ class Touched:
         """
         if not self.places.isdisjoint(seen) or not self.places.isdisjoint(given):
             return True
-        return self.is_whole_site and not given and not self._has_a_past(seen, today)
-
-    def _has_a_past(self, seen: Mapping[str, str], today: date) -> bool:
-        """Tell whether the person was seen somewhere before today: others may be anywhere."""
-        oldest, this = (today - LATELY).isoformat(), today.isoformat()
-        return any(oldest < last < this and place in self.there_are for place, last in seen.items())
+        return self.is_whole_site and not given and not has_a_past(seen, today, self.there_are)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,26 +6,42 @@ proves nothing, for a few days: then it is a part of the world like any other th
 zones do not count, as nobody is identified there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from central_server.domain.coverage import Proof, SiteCoverage, place_of
 
 LATELY = timedelta(days=14)  # today is one of them
+FIRST = ""  # beside the places, none of which is called so
 DARK = timedelta(days=4)  # the same for a zone that lost its last camera: over a weekend
 
 
 def places_after(places: Mapping[str, str], place: str, day: date) -> Mapping[str, str]:
     """Return where somebody was seen lately, each place with the last business date, after one more sighting.
 
-    The very same object when the sighting changes nothing.
+    FIRST stands for the first of these dates, as long as there is no gap of LATELY. The very same object when
+    the sighting changes nothing.
     """
-    newest = max(day.isoformat(), *places.values()) if places else day.isoformat()
     if places.get(place, "") >= day.isoformat():
         return places
-    oldest = (date.fromisoformat(newest) - LATELY).isoformat()
-    return {name: last for name, last in {**places, place: day.isoformat()}.items() if last > oldest}
+    known = {name: last for name, last in places.items() if name != FIRST}
+    oldest = (date.fromisoformat(max(day.isoformat(), *known.values())) - LATELY).isoformat() if known else ""
+    kept = {name: last for name, last in {**known, place: day.isoformat()}.items() if last > oldest}
+    lately = [last for last in known.values() if last > oldest]
+    first = min([*kept.values(), *lately, *([places[FIRST]] if lately and FIRST in places else [])])
+    return {FIRST: first, **kept}
+
+
+def has_a_past(seen: Mapping[str, str], today: date, there_are: Collection[str]) -> bool:
+    """Tell whether something is known of where the person goes, from before today: else it may be anywhere.
+
+    there_are: the places that there are now.
+    """
+    oldest = (today - LATELY).isoformat()
+    first = seen.get(FIRST) or min(seen.values(), default=today.isoformat())
+    is_known = any(last > oldest and place in there_are for place, last in seen.items() if place != FIRST)
+    return is_known and first < today.isoformat()
 
 
 @dataclass
@@ -46,19 +62,19 @@ class Whereabouts:
 
         seen: places, each with its last business date. given: zones by HR, none of them public.
         """
-        oldest, this = (today - LATELY).isoformat(), today.isoformat()
+        oldest = (today - LATELY).isoformat()
         dark = (today - DARK).isoformat()
-        is_new, proofs = not given, []
+        proofs = []
         for place, last in seen.items():
-            if last <= oldest or (last <= dark and not self.coverage.zones.get(place)):
+            is_dark = last <= dark and not self.coverage.zones.get(place)
+            if place == FIRST or last <= oldest or is_dark:
                 continue
             if (proof := self._of(place)) is not None:
                 proofs.append(proof)
-                is_new = is_new and last >= this
         proofs += [self._of(zone) or Proof(None, missing=zone) for zone in given]
         if last_camera and self.coverage.zones.get(place := place_of(None, last_camera)):
             proofs.append(self._of(place) or self.whole_site)  # it may have been moved to another zone
-        if is_new:
+        if not given and not has_a_past(seen, today, self.coverage.zones):
             proofs.append(self.whole_site)
         return together(proofs)
 

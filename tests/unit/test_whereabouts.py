@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from central_server.domain.coverage import SiteCoverage
-from central_server.domain.whereabouts import Whereabouts, places_after
+from central_server.domain.whereabouts import FIRST, Whereabouts, places_after
 
 TEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -44,6 +44,7 @@ def proof(seen, *down, given=NONE, last=None):
         ({"gate": ago(0), "hall": ago(3)}, ("c-hall",), NONE, None),
         ({"gate": ago(0), "hall": ago(13)}, ("c-hall",), NONE, None),
         ({"gate": ago(1), "hall": ago(14)}, ("c-hall",), NONE, 60),
+        ({"gate": ago(0), FIRST: ago(3)}, (), NONE, 60),
         ({"gate": ago(0)}, (), NONE, 10),
         ({"gate": ago(0)}, ("c-yard",), NONE, None),
         ({}, (), NONE, 10),
@@ -63,6 +64,7 @@ def proof(seen, *down, given=NONE, last=None):
         "the hall's camera is down",
         "in the hall thirteen days ago",
         "in the hall long ago",
+        "every day at the gate, and nowhere else",
         "the first day: anywhere at the site",
         "the first day, and the yard's camera is down",
         "never seen",
@@ -105,7 +107,18 @@ def test_places_are_kept_for_a_fortnight_whatever_the_order():
     places = places_after({}, "gate", TODAY)
     assert places_after(places, "gate", TODAY) is places
     assert places_after(places, "gate", TODAY - timedelta(days=1)) is places
-    assert places_after(places, "hall", TODAY - timedelta(days=13)) == {"gate": ago(0), "hall": ago(13)}
-    assert places_after(places, "hall", TODAY - timedelta(days=14)) == {"gate": ago(0)}
+    early = places_after(places, "hall", TODAY - timedelta(days=13))
+    assert early == {FIRST: ago(13), "gate": ago(0), "hall": ago(13)}
+    too_early = places_after(places, "hall", TODAY - timedelta(days=14))
+    assert too_early == {FIRST: ago(0), "gate": ago(0)}
     later = places_after({"gate": ago(14), "hall": ago(2)}, "hall", TODAY)
-    assert later == {"hall": ago(0)}
+    assert later == {FIRST: ago(2), "hall": ago(0)}
+
+
+def test_since_when_somebody_is_known_is_kept_from_day_to_day():
+    """A guard who is only ever at the gate is not new each morning; after a fortnight away, everybody is."""
+    places = places_after({}, "gate", TODAY - timedelta(days=40))
+    for days in range(39, 19, -1):
+        places = places_after(places, "gate", TODAY - timedelta(days=days))
+    assert places == {FIRST: ago(40), "gate": ago(20)}
+    assert places_after(places, "gate", TODAY) == {FIRST: ago(0), "gate": ago(0)}
