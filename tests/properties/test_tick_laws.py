@@ -28,6 +28,7 @@ from central_server.db.models import (
     Zone,
 )
 from central_server.db.unit_of_work import UnitOfWork
+from central_server.domain.whereabouts import FIRST
 from central_server.services.evaluate_presence import evaluate_site
 from central_server.services.record_event import record_events
 from central_server.services.site_scene import SiteMemory
@@ -150,7 +151,8 @@ class World:
             for each in missing:
                 if each.employee_id in before:
                     continue
-                cameras = {CAMERA_OF.get(place, place.removeprefix("camera:")) for place in each.zones}
+                places = [place for place in each.zones if place != FIRST]
+                cameras = {CAMERA_OF.get(place, place.removeprefix("camera:")) for place in places}
                 cameras |= {each.camera_id} | ({"hall-cam"} if each.employee_id == "EMP003" else set())
                 allowed = AT_MOST.get(each.employee_id, 20 * SECOND)
                 for camera in cameras:
