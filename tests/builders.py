@@ -52,8 +52,7 @@ def a_zone(session: Session, zone_id: str, site_id: str = "plant", **more: Any) 
 
 
 def an_agent(session: Session, agent_id: str, site_id: str = "plant", **more: Any) -> models.Agent:
-    long_ago = EIGHT_IN_JAKARTA - timedelta(days=60)  # before it, nobody watched
-    values = {"name": agent_id, "token_hash": agent_id, "manifest_key": "00", "joined_at": long_ago}
+    values = {"name": agent_id, "token_hash": agent_id, "manifest_key": "00", "joined_at": EIGHT_IN_JAKARTA}
     agent = models.Agent(agent_id=agent_id, site_id=site_id, **values | more)
     session.add(agent)
     session.flush()

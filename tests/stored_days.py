@@ -43,7 +43,10 @@ def store(engine: Engine, facts: DayFacts) -> dict[date, DayFacts]:
         for seq, (at, kind) in enumerate(moments, start=1):
             session.add(_event(seq, at, kind, facts.schedule.business_date(at), facts.as_of))
         session.add_all(_gap(each) for each in facts.unwatched)
-        session.add_all(_correction(each, facts.business_date) for each in facts.corrections)
+        session.add_all(
+            _correction(each, facts.business_date)
+            for each in sorted(facts.corrections, key=lambda one: one.made_at)
+        )
     builders.all_healthy(engine, facts.as_of)
     dates = {facts.business_date, *(facts.schedule.business_date(at) for at in every)}
     return {day: _on(day, facts, known_at) for day in dates}

@@ -9,7 +9,7 @@ from central_server.db.models import Agent, Attendance, Camera, CoverageGap, Day
 from central_server.db.stores import coverage
 from central_server.db.unit_of_work import UnitOfWork
 from central_server.domain.intervals import Interval
-from central_server.services.close_day import close_due_days
+from central_server.services.close_day import close_in_portions
 from central_server.services.record_health import record_birth, record_heartbeat
 from common.events import Birth, CameraHealth, CameraInfo, CameraReason, CameraState, Heartbeat
 from common.ids import CameraId
@@ -65,7 +65,7 @@ def close(engine: Engine, minute: float) -> None:
     at = EIGHT + minute * MINUTE
     with UnitOfWork(engine) as work:
         work.session.get_one(Agent, "plant-agent").reported_to = at
-        close_due_days(work, "plant", builders.the_rules(), now=at)
+    close_in_portions(engine, "plant", builders.the_rules(), now=at)
 
 
 def test_nobody_is_absent_where_no_camera_has_ever_watched(plant):

@@ -80,11 +80,11 @@ def test_the_report_says_who_was_there_and_for_how_long(plant, tmp_path):
     for words in ("Pabrik Satu", "Senin, 23 November 2026", "Budi Santoso", "08:30", "Terlambat",
                   "Tidak hadir", "17 j 30 m", "SEMENTARA", "Ratna Kusuma", "Halaman 1 dari 1"):  # fmt: skip
         assert words in text.replace("\u00a0", " ")
-    rows = list(csv.DictReader(io.StringIO(Path(run.csv_path).read_text("utf-8-sig"))))
+    rows = list(csv.DictReader(io.StringIO(Path(run.csv_path).read_text("utf-8-sig")), delimiter=";"))
     assert [(row["Kode"], row["Status"], row["Masuk"], row["Jam kerja"]) for row in rows] == [
         ("EMP003", "Tidak hadir", "", ""),
-        ("EMP002", "Terlambat", "08:30", "8.5"),
-        ("EMP001", "Hadir", "08:00", "9.0"),
+        ("EMP002", "Terlambat", "08:30", "8,5"),
+        ("EMP001", "Hadir", "08:00", "9,0"),
     ]
 
 

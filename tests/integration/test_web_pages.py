@@ -85,7 +85,7 @@ def test_an_empty_system_says_what_to_do_next(empty):
         assert client.get(url).status_code == expected, url
     board = client.get("/").text
     assert "Four steps to the first name" in board
-    assert board.split('<ol class="steps">')[1].split("</ol>")[0].count("<a href=") == 4
+    assert board.split('<ol class="steps">')[1].split("</ol>")[0].count("<a href=") == 6
     assert "worker is not running" in board
 
 
