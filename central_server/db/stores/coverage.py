@@ -148,7 +148,8 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
     """Return when each camera that should have watched did not, within a span of time; open gaps, too."""
     asked = {"site": site_id, "start": span.start, "end": span.end}
     broken = [*plain_rows(session, _ENDED, asked), *plain_rows(session, _OPEN, asked)]
-    if not broken and not plain_rows(session, _NOT_WATCHING, asked):
+    are_waiting = plain_rows(session, _NOT_WATCHING, asked)
+    if not broken and not are_waiting:
         return []  # as a rule; which cameras are decisive need not be asked then
     rows = plain_rows(session, _CAMERAS_AND_BOXES, asked)
     is_decisive = _decides(session, site_id, rows)
@@ -165,9 +166,10 @@ def gaps(session: Session, site_id: str, span: Interval) -> list[Gap]:
     found = [
         gap(camera_id, zone_id, start, end or span.end, why) for camera_id, zone_id, start, end, why in broken
     ]
-    deciding = [row for row in rows if is_decisive(row.camera_id, row.zone_id)]
-    for camera, span_of_it in first_watch.unproven(session, site_id, deciding):
-        found.append(gap(camera.camera_id, camera.zone_id, span_of_it.start, span_of_it.end, NEW))
+    if are_waiting:
+        deciding = [row for row in rows if is_decisive(row.camera_id, row.zone_id)]
+        for camera, span_of_it in first_watch.unproven(session, site_id, deciding):
+            found.append(gap(camera.camera_id, camera.zone_id, span_of_it.start, span_of_it.end, NEW))
     return [each for each in found if each.interval.start < each.interval.end]
 
 
