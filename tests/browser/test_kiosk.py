@@ -219,10 +219,10 @@ def test_a_lost_server_is_said_in_large_letters(tablet, server):
     page = tablet.open()
     tablet.context.set_offline(True)
     playwright.expect(page.locator("#offline")).to_be_visible(timeout=LOST_MS)
-    playwright.expect(page.locator("#start")).to_be_hidden()
+    playwright.expect(page.locator("#start")).to_be_hidden(timeout=LOST_MS)
     tablet.context.set_offline(False)
     playwright.expect(page.locator("#start")).to_be_visible(timeout=LOST_MS)
-    playwright.expect(page.locator("#offline")).to_be_hidden()
+    playwright.expect(page.locator("#offline")).to_be_hidden(timeout=LOST_MS)
 
 
 def test_a_tablet_that_is_shut_out_says_so(world, tablet):

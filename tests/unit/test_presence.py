@@ -15,6 +15,7 @@ from central_server.domain.presence import (
     presence_at,
 )
 from central_server.domain.shifts import Duty, Standing
+from central_server.domain.whereabouts import FIRST
 
 TEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 TODAY, MINUTE = date(2026, 11, 23), timedelta(minutes=1)
@@ -114,7 +115,7 @@ def test_a_return_is_a_new_episode():
 def test_the_newest_of_several_cameras_wins():
     """An older sighting that arrives later tells only of one more place where the person may be."""
     after = presence_after_sighting(seen(1), a_sighting(2), "plant")
-    assert after == seen(1, zones={"hall": TODAY.isoformat()})
+    assert after == seen(1, zones={FIRST: TODAY.isoformat(), "hall": TODAY.isoformat()})
     assert presence_after_sighting(after, a_sighting(2), "plant") is after
 
 
