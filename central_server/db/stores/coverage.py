@@ -117,7 +117,6 @@ _NOT_WATCHING = (  # cameras of which more must be asked, even when none of them
 _MARKED = select(Zone.zone_id, Zone.is_entrance, Zone.is_public).where(
     Zone.site_id == _SITE, or_(Zone.is_entrance, Zone.is_public)
 )
-_PLACES = select(Camera.camera_id, Camera.zone_id).where(Camera.site_id == _SITE)
 
 
 def agents(session: Session, site_id: str) -> list[AgentFacts]:
